@@ -4,9 +4,10 @@ import { isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
-import type { HighLevel } from '../highlevel/client.ts';
+import { findResponse, type HighLevel } from '../highlevel/client.ts';
 import { uninstallApp } from '../highlevel/companies.ts';
 import { type AppKeys, parseAppId } from '../highlevel/oauth.ts';
+import { extractMessage } from '../highlevel/response.ts';
 import { deleteEndpoints } from '../outbox/webhook-endpoints.ts';
 import type { Log } from '../runtime/log.ts';
 import { toAuditScope } from './activate.ts';
@@ -99,17 +100,20 @@ export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<D
 
   const nextPollAt = new Date(clock.now() + reportPollIntervalMs);
   if (row.accessToken && row.reconcileAttempts < maxReportPolls && (await hasPendingReports(deps, row))) return nextPollAt;
+  let refusal: string | null = null;
   if (row.uninstallReason && row.accessToken) {
-    const retryAt = await requestUninstall(deps, row, row.uninstallReason);
-    if (retryAt) return retryAt;
+    const outcome = await requestUninstall(deps, row, row.uninstallReason);
+    if (outcome.retryAt) return outcome.retryAt;
+    refusal = outcome.refusal;
   }
   await deps.db.transaction(async (tx) => {
     await tx.installation.updateMany({
       where: { ...keyOf(row), status: 'uninstalled' },
-      data: { ...clearedTokens, uninstallReason: null },
+      data: { ...clearedTokens, uninstallReason: null, statusReason: refusal },
     });
     const actor = row.uninstallReason ? 'patchbay' : 'highlevel';
-    await audit(tx, { clock, newId }, { actor, action: 'uninstalled', ...toAuditScope(row) });
+    const details = refusal ?? undefined;
+    await audit(tx, { clock, newId }, { actor, action: 'uninstalled', ...toAuditScope(row), details });
   });
   deps.box.evict(tokenAadPrefix(row));
   deps.log.info(keyOf(row), 'uninstalled');
@@ -133,19 +137,30 @@ async function propagateUninstall(deps: UninstallDeps, row: Installation): Promi
   if (uninstalledSeenAt) await deps.db.transaction((tx) => recordCompanyUninstall(tx, row.resourceId, uninstalledSeenAt, now));
 }
 
-/** @returns the time of the next request; null when HighLevel has uninstalled the app, or definitely refuses */
-async function requestUninstall(deps: UninstallDeps, row: Installation, reason: string): Promise<Date | null> {
+/** What HighLevel made of a request to uninstall the app: done, to be repeated, or refused, with a sentence for people. */
+interface UninstallOutcome {
+  retryAt: Date | null;
+  refusal: string | null;
+}
+
+async function requestUninstall(deps: UninstallDeps, row: Installation, reason: string): Promise<UninstallOutcome> {
   try {
     await uninstallApp(deps.highLevel, keyOf(row), parseAppId(deps.app), reason);
   } catch (error) {
     if (!isAppError(error)) throw error;
-    // A rejected or missing token means that the app is already uninstalled.
-    if (error.retry === 'never' || isAppError(error, 'highlevel_token_rejected', 'highlevel_forbidden', 'reauth_required')) {
-      deps.log.warn({ err: error, ...keyOf(row) }, 'HighLevel refused to uninstall the app');
-      return null;
+    // A rejected or missing token mostly means that the app is already uninstalled.
+    const isRefused =
+      error.retry === 'never' || isAppError(error, 'highlevel_token_rejected', 'highlevel_forbidden', 'reauth_required');
+    if (!isRefused && row.reconcileAttempts < maxUninstallAttempts) {
+      return { retryAt: nextReconcileAfterOutage(row, dateNow(deps.clock), deps.jitter()), refusal: null };
     }
-    if (row.reconcileAttempts >= maxUninstallAttempts) throw error;
-    return nextReconcileAfterOutage(row, dateNow(deps.clock), deps.jitter());
+    deps.log.warn({ err: error, ...keyOf(row) }, 'HighLevel did not confirm the uninstall of the app');
+    const response = findResponse(error);
+    const words = (response && extractMessage(response)) || error.message;
+    return {
+      retryAt: null,
+      refusal: `The CRM did not confirm that the app is uninstalled (“${words}”). If it is still listed there, uninstall it there.`,
+    };
   }
-  return null;
+  return { retryAt: null, refusal: null };
 }

@@ -1,6 +1,7 @@
 import { type Clock, dateNow } from '../core/clock.ts';
 import { isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
+import { parseRetryAfterMs } from '../core/retry-after.ts';
 import { truncate } from '../core/sanitize.ts';
 import type { SecretBox } from '../core/secret-box.ts';
 import type { Database } from '../database/client.ts';
@@ -138,10 +139,9 @@ async function attemptWebhook(
     const { status } = response;
     const isSuccess = status >= 200 && status < 300;
     const text = typeof response.data === 'string' ? truncate(response.data, maxResponseChars) : null;
-    const seconds = Number(response.headers['retry-after']);
     return {
       result: end({ isSuccess, status, error: null, response: text }),
-      retryAfterMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : null,
+      retryAfterMs: parseRetryAfterMs(response.headers['retry-after'], clock.now()) ?? null,
     };
   } catch (error) {
     const message = isAppError(error, 'secret_unreadable') ? error.message : toRequestFailure(error).message;

@@ -71,6 +71,26 @@ test('an uninstall request without a response is retried, and no message is sent
   expect(world.vendor.requests).toEqual([]);
 });
 
+test.each([
+  ['refuses', { status: 401, body: { message: 'Invalid token' } }, 'Invalid token'],
+  [
+    'refuses for a day, as the location is not active,',
+    { status: 400, body: { message: 'Location is not active' } },
+    'not active',
+  ],
+])('an uninstall that HighLevel %s ends, and the audit log says what is left to do', async (_what, effect, words) => {
+  await using world = await startWorld();
+  const location = await world.setUpLocation();
+  world.highlevel.faults.add({ operation: 'uninstall', times: 1_000, effect });
+  await world.api.delete(`/locations/${location.id}`).expect(202);
+  await world.advanceUntil(async () => (await row(world, location.id)).accessToken === null, 'it ends', 600_000);
+  const { body: audit } = await world.api.get(`/locations/${location.id}/audit`).expect(200);
+  const { details } = audit.items.find(({ action }: { action: string }) => action === 'uninstalled');
+  expect(details).toMatch(`did not confirm that the app is uninstalled (“`);
+  expect(details).toMatch(words);
+  expect((await row(world, location.id)).statusReason).toBe(details);
+});
+
 test('the audit log of connects, changes, disconnects and resends is visible to its company and location', async () => {
   await using world = await startWorld();
   const location = await world.install();

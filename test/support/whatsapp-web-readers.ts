@@ -39,7 +39,11 @@ const noErrors = { required: [], errorCodes: [] } as const;
 const access = { name: 'Server', baseUrl: 'https://s.example', headers: {}, secrets: ['a-secret'] };
 
 const respond = (json: string, status: number) =>
-  toServerResult(access, { data: json, status, headers: {}, statusText: '', config: {} } as unknown as HttpResponse);
+  toServerResult(
+    access,
+    { data: json, status, headers: {}, statusText: '', config: {} } as unknown as HttpResponse,
+    Date.now(),
+  );
 const toError = (json: string, status: number) => respond(json, status) as ServerError;
 const parse = (json: string) => parseWithAllDigits(json);
 

@@ -1,6 +1,6 @@
-import type { AxiosResponse } from 'axios';
 import { createDeadline } from '../../core/clock.ts';
-import { parseWithAllDigits, toNumber, toObject } from '../../core/foreign.ts';
+import { parseWithAllDigits, toObject } from '../../core/foreign.ts';
+import { parseRetryAfterMs } from '../../core/retry-after.ts';
 import { truncate } from '../../core/sanitize.ts';
 import { type HttpResponse, toRequestFailure } from '../../runtime/outbound-http.ts';
 import type { ChannelContext } from '../channel.ts';
@@ -76,7 +76,7 @@ export async function callServer(
       timeout: timeoutMs,
       signal: deadline.signal,
     });
-    return toServerResult(access, response);
+    return toServerResult(access, response, context.clock.now());
   } catch (error) {
     const failure = toRequestFailure(error);
     const message = deadline.timedOut() ? 'no response in time' : failure.message;
@@ -86,15 +86,15 @@ export async function callServer(
   }
 }
 
-/** Converts a response. Secrets are removed from the texts for people. */
-export function toServerResult(access: ServerAccess, response: HttpResponse): ServerResult {
+/** Converts a response. Secrets are removed from the texts for people. @param nowMs to read a `Retry-After` that is a date */
+export function toServerResult(access: ServerAccess, response: HttpResponse, nowMs: number): ServerResult {
   const { status } = response;
   const text = typeof response.data === 'string' ? response.data : '';
   const words = redact(access, text.slice(0, maxTextChars));
   const log = truncate(`HTTP ${status} ${words}`.trim());
   const body = parseBody(text);
   if (status >= 200 && status < 300) return { kind: 'ok', body, isPartial: response.isPartial === true, log };
-  const retryAfterMs = parseRetryAfter(response);
+  const retryAfterMs = parseRetryAfterMs(response.headers['retry-after'], nowMs);
   return { kind: 'error', status, body: toObject(body), text: words, retryAfterMs, log };
 }
 
@@ -105,11 +105,6 @@ function parseBody(text: string): unknown {
     // A page of a proxy belongs to its status, and is no error of ours.
     return undefined;
   }
-}
-
-function parseRetryAfter({ headers }: AxiosResponse<unknown>): number | undefined {
-  const seconds = toNumber((headers as Record<string, unknown> | undefined)?.['retry-after']);
-  return seconds === undefined || seconds < 0 ? undefined : seconds * 1_000;
 }
 
 /** Replaces secrets in a text, and the tokens of others that a server may return. */

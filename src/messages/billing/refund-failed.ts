@@ -22,6 +22,8 @@ const claimTtlMs = 2 * 60 * 1000;
 const maxClaimed = 20;
 const maxCheckMs = 60 * 60 * 1000;
 const maxErrors = 10;
+/** From here on an error that a retry might help counts as a refusal: until its refund ends, a failed message can't be resent. */
+const maxRefundAgeMs = 3 * 24 * 60 * 60 * 1000;
 
 /**
  * Refunds the charges of messages that have failed. The decision is stored before the call, and a charge is deleted once: a repeat finds it
@@ -75,7 +77,8 @@ async function settleCharge(deps: RefundDeps, billing: WalletBilling, row: Walle
   } catch (error) {
     if (!isAppError(error)) throw error;
     const errorCount = row.errorCount + 1;
-    if (error.retry === 'never' && errorCount >= maxErrors) return keepCharge(deps, row, error);
+    const isFinal = error.retry === 'never' || clock.now() - row.startedAt.getTime() >= maxRefundAgeMs;
+    if (isFinal && errorCount >= maxErrors) return keepCharge(deps, row, error);
     const delayMs = Math.max(error.retryAfterMs ?? 0, computeBackoffMs(row.errorCount, jitter()));
     await db.client.walletChargeRow.updateMany({
       where: { messageId, eventId: row.eventId },

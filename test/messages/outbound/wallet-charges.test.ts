@@ -58,15 +58,17 @@ test('each message is charged once before it is sent, a failed one is refunded, 
 });
 
 test.each([
-  ['stands, and the message is sent again under it', false],
-  ['was refunded by a person is charged again with the message', true],
-])('a charge whose refund HighLevel keeps refusing and that %s', async (_what, isRefunded) => {
+  ['stands, and the message is sent again under it', false, 400],
+  ['was refunded by a person is charged again with the message', true, 400],
+  ['stands while HighLevel’s refund fails for days, and the message is sent again under it', false, 500],
+])('a charge whose refund HighLevel keeps refusing and that %s', async (_what, isRefunded, status) => {
   await using world = await startWorld(billed);
   const location = await world.setUpLocation();
   world.vendor.respondWith({ status: 422, body: { error: { code: '30003', message: 'off' } } });
   const failed = await send(world, location);
   await world.advanceUntilReported(failed.messageId);
-  world.highlevel.faults.add({ operation: 'deleteCharge', times: 100, effect: { status: 400, body: { message: 'not now' } } });
+  const startedAt = world.clock.now();
+  world.highlevel.faults.add({ operation: 'deleteCharge', times: 1_000, effect: { status, body: { message: 'not now' } } });
   for (const charge of listCharges(world)) charge.refunded = isRefunded;
   world.clock.jump(11 * minuteMs);
   world.vendor.respondWith({ body: { status: 'delivered' } });
@@ -78,9 +80,11 @@ test.each([
       return (await world.getMessage(failed.messageId)).state === 'delivered';
     },
     'it is sent',
-    minuteMs,
+    status === 400 ? minuteMs : 60 * minuteMs,
   );
-  expect(world.highlevel.calls.listByOperation('deleteCharge').length).toBe(isRefunded ? 9 : 10);
+  const calls = world.highlevel.calls.listByOperation('deleteCharge');
+  if (status === 400) expect(calls.length).toBe(isRefunded ? 9 : 10);
+  else expect(world.clock.now()).toBeGreaterThan(startedAt + 3 * 24 * 60 * minuteMs);
   expect(listCharges(world).map(({ refunded }) => refunded)).toEqual(isRefunded ? [true, false] : [false]);
 });
 
