@@ -147,9 +147,25 @@ function recordUntilReleased(client: pg.PoolClient): pg.PoolClient {
 /** Runs statements on a session. */
 function runOn(session: pg.ClientBase): RunStatement {
   return async (text, values) => {
-    const { rows, rowCount } = await session.query({ ...(await prepareStatement(session, text)), text, values, types });
+    const { rows, rowCount } = await query(session, { ...(await prepareStatement(session, text)), text, values, types });
     return { rows, count: rowCount ?? 0 };
   };
+}
+
+/**
+ * Runs a statement. With a callback: where node-postgres makes the promise, each statement stays in memory with its parameters and rows until the next
+ * full collection of garbage.
+ */
+async function query(session: pg.ClientBase, statement: pg.QueryConfig): Promise<pg.QueryResult> {
+  try {
+    return await new Promise((resolve, reject) => {
+      session.query(statement, (error, result) => (error ? reject(error) : resolve(result)));
+    });
+  } catch (error) {
+    // Its stack leads to the socket, and is to lead to the caller.
+    if (error instanceof Error) Error.captureStackTrace(error);
+    throw error;
+  }
 }
 
 /** Runs each statement on a session of the pool. */
@@ -177,9 +193,9 @@ export async function runSqlTransaction<T>(
   const session = await pool.connect();
   let isBroken = false;
   try {
-    await session.query(['BEGIN', ...prepare].join('; '));
+    await query(session, { text: ['BEGIN', ...prepare].join('; ') });
     const result = await work(toSqlExecutor(runOn(session)));
-    await session.query('COMMIT');
+    await query(session, { text: 'COMMIT' });
     return result;
   } catch (error) {
     await session.query('ROLLBACK').catch(() => {
@@ -252,12 +268,17 @@ export function getServerLimits(idleTimeoutMs: number) {
 export function observeStatements(session: pg.ClientBase, clock: Pick<Clock, 'elapsed'>, observe: ObserveStatement): void {
   const query = session.query.bind(session) as (...args: unknown[]) => unknown;
   session.query = ((...args: unknown[]) => {
-    const startedAt = clock.elapsed();
-    const result = query(...args);
-    // A caller with a callback gets no promise; Prisma uses none.
-    if (!(result instanceof Promise)) return result;
     const [statement] = args as [string | { text: string }];
+    const startedAt = clock.elapsed();
     const end = () => observe(typeof statement === 'string' ? statement : statement.text, clock.elapsed() - startedAt);
+    const callback = args.at(-1);
+    if (typeof callback === 'function') {
+      return query(...args.slice(0, -1), (...results: unknown[]) => {
+        end();
+        callback(...results);
+      });
+    }
+    const result = query(...args) as Promise<unknown>;
     result.then(end, end);
     return result;
   }) as typeof session.query;
