@@ -10,10 +10,14 @@ if (!cache) throw new Error('Set NODE_COMPILE_CACHE to the folder that is to be 
 
 const dataDir = mkdtempSync(join(tmpdir(), 'patchbay-warm-'));
 const port = await findFreePort();
-const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16', 'src/main.ts'], {
-  env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: cache, DATA_DIR: dataDir, PORT: String(port), LOG_LEVEL: 'warn' },
-  stdio: ['ignore', 'inherit', 'inherit'],
-});
+const child = spawn(
+  process.execPath,
+  ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16', '--no-allocation-site-pretenuring', 'src/main.ts'],
+  {
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: cache, DATA_DIR: dataDir, PORT: String(port), LOG_LEVEL: 'warn' },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  },
+);
 const ended = new Promise((done) => child.once('exit', done));
 
 const timeoutAt = performance.now() + 120_000;

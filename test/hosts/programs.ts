@@ -23,7 +23,13 @@ export function startOnHost(host: Host, environment: Record<string, string>, fol
   mkdirSync(dataDir, { recursive: true });
   const log = join(folder, `${host.name}.log`);
   const file = openSync(log, 'a');
-  const [command = '', ...args] = [...host.prefix, process.execPath, '--max-semi-space-size=16', main];
+  const [command = '', ...args] = [
+    ...host.prefix,
+    process.execPath,
+    '--max-semi-space-size=16',
+    '--no-allocation-site-pretenuring',
+    main,
+  ];
   const child = spawnProgram(
     { ...environment, DATA_DIR: dataDir, PORT: String(port), HOST: '0.0.0.0' },
     { command, args, cwd: dataDir },

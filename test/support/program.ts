@@ -46,7 +46,11 @@ const compiled = resolve(root, 'node_modules/.cache/patchbay');
 
 /** How the program is started: as an image does, away from any `.env` of this folder, or as the README says. */
 const commands = {
-  node: { command: process.execPath, args: ['--max-semi-space-size=16', resolve(root, 'src/main.ts')], cwd: tmpdir() },
+  node: {
+    command: process.execPath,
+    args: ['--max-semi-space-size=16', '--no-allocation-site-pretenuring', resolve(root, 'src/main.ts')],
+    cwd: tmpdir(),
+  },
   doctor: { command: process.execPath, args: [resolve(root, 'src/commands/doctor.ts'), '--json'], cwd: tmpdir() },
   'rotate-keys': { command: process.execPath, args: [resolve(root, 'src/commands/rotate-keys.ts')], cwd: tmpdir() },
   export: { command: process.execPath, args: [resolve(root, 'src/commands/export.ts')], cwd: tmpdir() },
