@@ -49,7 +49,10 @@ export function createChannelContext(
       getPairing: () => getConsentPairing({ db, clock, sessionSecrets, appUrl }, connection),
     },
     clock,
-    log: log.child({ connectionId: connection.id, channel: connection.channel.type }),
+    // Created when it is used: few sends log anything.
+    get log() {
+      return log.child({ connectionId: connection.id, channel: connection.channel.type });
+    },
     signal,
   };
 }

@@ -37,7 +37,8 @@ export function parseWithAllDigits(text: string): unknown {
   return mayLoseDigits.test(json) ? JSON.parse(quoteInexactNumbers(json)) : parsed;
 }
 
-const mayLoseDigits = /\d{16}|\d[.eE]/;
+/** A number, but in a text as well: which of the two it is takes longer to find out. Ids are full of digits before an `e`, so the places count. */
+const mayLoseDigits = /(?:^|[:[,\s])-?(?:\d{16}|\d+[.eE])/;
 
 /**
  * Quotes each number that JavaScript would write in other digits. A reviver with source text was rejected: it takes ten times as long (8

@@ -43,7 +43,7 @@ export async function awaitResponse(request: Promise<HttpResponse>): Promise<Hig
   const body = toJsonObject(response);
   const text = typeof response.data === 'string' ? response.data : '';
   // A page of a firewall or a proxy in between is not HighLevel's response, even with a status of 200.
-  const isFromHighLevel = response.isPartial ? jsonStart.test(text) : isJson(text);
+  const isFromHighLevel = Object.keys(body).length > 0 || (response.isPartial ? jsonStart.test(text) : isJson(text));
   if (!isFromHighLevel && !proxyStatuses.has(response.status)) {
     throw new AppError(
       'highlevel_unreachable',

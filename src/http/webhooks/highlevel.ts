@@ -1,12 +1,11 @@
 import type { KeyObject } from 'node:crypto';
 import { type Request, type Response, Router } from 'express';
-import * as z from 'zod';
 import type { Alerts } from '../../compose/alerts.ts';
 import type { Installations } from '../../compose/installations.ts';
 import type { Messaging } from '../../compose/messaging.ts';
 import type { Privacy } from '../../compose/privacy.ts';
 import { AppError, isAppError } from '../../core/errors.ts';
-import { readJsonBody } from '../../core/json-body.ts';
+import { parseForeignJson } from '../../core/foreign.ts';
 import { toSingleLine } from '../../core/sanitize.ts';
 import { isInvalidValue } from '../../database/errors.ts';
 import {
@@ -96,7 +95,7 @@ async function processWebhook(
 ): Promise<string> {
   await requireHighLevelSignature(deps.webhookKeys, signature, body);
   deps.installations.webhookObservations.record(toAddressKey(address), { isValid: true });
-  const json = readJsonBody(z.unknown(), body, '');
+  const json = parseForeignJson(body);
   const found = classifyWebhook(json, address, { appId: parseAppId(deps.app), providers: deps.providers });
   const misplaced = describeMisplaced(found, address);
   if (misplaced !== undefined) {
