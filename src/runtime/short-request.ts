@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Duplex, Readable } from 'node:stream';
 import { createBrotliDecompress, createUnzip } from 'node:zlib';
-import axios, { AxiosError, AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
+import { Axios, AxiosError, AxiosHeaders, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios';
 
 /** Code of a request that was cancelled before it had a connection, so that nothing of it was sent. */
 export const notConnected = 'ERR_NOT_CONNECTED';
@@ -21,7 +21,7 @@ export function isShortRequest({ data, auth }: InternalAxiosRequestConfig): bool
  */
 export function sendShortRequest(config: InternalAxiosRequestConfig): Promise<AxiosResponse<Readable>> {
   return new Promise((resolve, reject) => {
-    const url = new URL(axios.getUri(config));
+    const url = new URL(addresses.getUri(toAddress(config)));
     const isSecure = url.protocol === 'https:';
     const request = (isSecure ? https : http).request(url, {
       method: config.method?.toUpperCase() ?? 'GET',
@@ -50,6 +50,16 @@ export function sendShortRequest(config: InternalAxiosRequestConfig): Promise<Ax
     request.end(config.data);
   });
 }
+
+/** Without defaults, which axios would merge into the address. */
+const addresses = new Axios({});
+
+const toAddress = ({ baseURL, url, params, paramsSerializer }: InternalAxiosRequestConfig) => ({
+  ...(baseURL && { baseURL }),
+  ...(url && { url }),
+  ...(params && { params }),
+  ...(paramsSerializer && { paramsSerializer }),
+});
 
 function toHeaders({ headers, data }: InternalAxiosRequestConfig): http.OutgoingHttpHeaders {
   const length = data === undefined || data === null ? {} : { 'content-length': Buffer.byteLength(data) };

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import express, { type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Clock } from '../core/clock.ts';
@@ -47,7 +47,7 @@ export interface SandboxOptions {
   host?: string | undefined;
   clock: Clock;
   random: RandomSource;
-  http: AxiosInstance;
+  http: Axios;
   app: SimApp;
   adminToken: string;
   behaviour?: Partial<Behaviour>;

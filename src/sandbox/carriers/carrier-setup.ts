@@ -1,4 +1,4 @@
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
 
@@ -6,7 +6,7 @@ import type { RandomSource } from '../../core/ids.ts';
 export interface CarrierSetup<State> {
   clock: Clock;
   random: RandomSource;
-  http: AxiosInstance;
+  http: Axios;
   /** Address of the simulator's router. */
   getUrl: () => string;
   state: State | undefined;

@@ -1,4 +1,4 @@
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import express, { Router } from 'express';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import * as z from 'zod';
@@ -28,7 +28,7 @@ export function addGateway(
   deps: {
     clock: Clock;
     random: RandomSource;
-    http: AxiosInstance;
+    http: Axios;
     /** Shared with the channel. */
     secret: string;
     /** Address of the sandbox, from which the app fetches pictures. */
@@ -62,7 +62,7 @@ export function addGateway(
 }
 
 /** Creates the poster of webhooks, which retries while the app does not accept one, as any carrier does. */
-function createWebhookPoster(deps: { clock: Clock; random: RandomSource; http: AxiosInstance; signing: Webhook }) {
+function createWebhookPoster(deps: { clock: Clock; random: RandomSource; http: Axios; signing: Webhook }) {
   const { clock, random, http, signing } = deps;
 
   async function post(url: string, content: Record<string, unknown>): Promise<number> {

@@ -1,4 +1,4 @@
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import express, { Router } from 'express';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
@@ -44,7 +44,7 @@ export interface SimulatorOptions {
   clock: Clock;
   random: RandomSource;
   /** Posts webhooks to the app. */
-  http: AxiosInstance;
+  http: Axios;
   app: SimApp;
   behaviour?: Partial<Behaviour>;
   /** State of an earlier run. */

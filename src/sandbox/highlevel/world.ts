@@ -1,4 +1,4 @@
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
 import type { CallLog } from './calls.ts';
@@ -64,7 +64,7 @@ export interface SimWorld {
   state: State;
   clock: Clock;
   random: RandomSource;
-  http: AxiosInstance;
+  http: Axios;
   app: SimApp;
   behaviour: Behaviour;
   calls: CallLog;

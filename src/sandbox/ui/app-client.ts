@@ -1,4 +1,4 @@
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { AppConnection } from '../phone.ts';
 
 /** The sandbox page's access to the app, by the operator's API. The token never reaches the browser. */
@@ -8,7 +8,7 @@ export interface AppClient {
   connectPhone(locationId: string, providerKey: string): Promise<boolean>;
 }
 
-export function createAppClient(http: AxiosInstance, baseUrl: string, adminToken: string): AppClient {
+export function createAppClient(http: Axios, baseUrl: string, adminToken: string): AppClient {
   const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
   const toChannelUrl = (locationId: string, providerKey: string) =>
     `${baseUrl}/api/locations/${encodeURIComponent(locationId)}/channels/${encodeURIComponent(providerKey)}`;

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Response, Router } from 'express';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
@@ -52,7 +52,7 @@ export function createAndroidSmsGateway(options: {
   clock: Clock;
   random: RandomSource;
   /** For webhooks. */
-  http: AxiosInstance;
+  http: Axios;
   state?: AndroidState | undefined;
   onChange?: () => void;
   /** Called for each message that a phone has sent. */

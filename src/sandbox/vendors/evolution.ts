@@ -1,4 +1,4 @@
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
 import { toEvolutionConnection, toEvolutionEvent, toEvolutionMessage, toEvolutionUpdate } from './evolution/events.ts';
@@ -14,7 +14,7 @@ export type { WebFault, WebReceived, WebRequest } from './whatsapp-web/account.t
 export interface EvolutionVendorOptions {
   clock: Clock;
   random: RandomSource;
-  http: AxiosInstance;
+  http: Axios;
   state?: Partial<EvolutionVendorState> | undefined;
   onChange?: () => void;
   /** Called with each message that the simulator accepts. */

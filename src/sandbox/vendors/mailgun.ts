@@ -1,4 +1,4 @@
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Response, Router } from 'express';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
@@ -43,7 +43,7 @@ export function createMailgun(options: {
   clock: Clock;
   random: RandomSource;
   /** For webhooks. */
-  http: AxiosInstance;
+  http: Axios;
   /** Address of its router. */
   url: () => string;
   state?: MailgunState | undefined;

@@ -1,4 +1,4 @@
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Router } from 'express';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
@@ -26,7 +26,7 @@ export type { TelegramPerson, TelegramVendorMessage, TelegramVendorState } from 
 export interface TelegramVendorOptions {
   clock: Clock;
   random: RandomSource;
-  http: AxiosInstance;
+  http: Axios;
   state?: Partial<TelegramVendorState> | undefined;
   onChange?: () => void;
   /** Called with each message that the bot has sent. */

@@ -1,5 +1,5 @@
 import { sign } from 'node:crypto';
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Response, Router } from 'express';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
@@ -48,7 +48,7 @@ export function createTelnyx(options: {
   clock: Clock;
   random: RandomSource;
   /** For webhooks. */
-  http: AxiosInstance;
+  http: Axios;
   /** Address of its router. */
   url: () => string;
   state?: TelnyxState | undefined;

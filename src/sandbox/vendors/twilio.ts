@@ -1,4 +1,4 @@
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Response, Router } from 'express';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
@@ -38,7 +38,7 @@ export function createTwilio(options: {
   clock: Clock;
   random: RandomSource;
   /** For webhooks. */
-  http: AxiosInstance;
+  http: Axios;
   /** Address of its router. */
   url: () => string;
   /** Storage of files, by default at the same address. */

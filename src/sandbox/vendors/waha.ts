@@ -1,4 +1,4 @@
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
 import { signWahaEvent, toWahaAck, toWahaEvent, toWahaMessage, toWahaSessionStatus } from './waha/events.ts';
@@ -14,7 +14,7 @@ export type { WebFault, WebReceived, WebRequest } from './whatsapp-web/account.t
 export interface WahaVendorOptions {
   clock: Clock;
   random: RandomSource;
-  http: AxiosInstance;
+  http: Axios;
   /** Base address under which the router is mounted. */
   getUrl: () => string;
   state?: Partial<WahaVendorState> | undefined;

@@ -1,4 +1,4 @@
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Router } from 'express';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
@@ -22,7 +22,7 @@ export type { VendorMessage, VendorPerson, WhatsAppVendorState } from './whatsap
 export interface WhatsAppVendorOptions {
   clock: Clock;
   random: RandomSource;
-  http: AxiosInstance;
+  http: Axios;
   /** Base address under which the router is mounted. */
   getUrl: () => string;
   state?: Partial<WhatsAppVendorState> | undefined;

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Clock } from '../../../core/clock.ts';
 import type { RandomSource } from '../../../core/ids.ts';
 import type { MailgunState, SimEvent, SimRoute } from './state.ts';
@@ -120,7 +120,7 @@ const eventDelaysMs = [5, 10, 15, 60, 120, 240].map((minutes) => minutes * minut
 const routeDelaysMs = [10, 10, 15, 30, 60, 120, 240].map((minutes) => minutes * minuteMs);
 
 /** Creates the poster of webhooks: 200 ends it, 406 too, and any other status repeats it; that of a delivery is never repeated. */
-export function createPoster({ clock, http }: { clock: Clock; http: AxiosInstance }) {
+export function createPoster({ clock, http }: { clock: Clock; http: Axios }) {
   async function post(url: string, webhook: SignedWebhook, delaysMs: readonly number[]): Promise<void> {
     const status = await http
       .post(url, webhook.body, { headers: webhook.headers, validateStatus: () => true })

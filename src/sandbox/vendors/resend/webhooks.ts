@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Clock } from '../../../core/clock.ts';
 import type { RandomSource } from '../../../core/ids.ts';
 import type { SimEmail, SimReceived, SimWebhook } from './state.ts';
@@ -58,7 +58,7 @@ const minuteMs = 60_000;
 const delaysMs = [5_000, 5 * minuteMs, 30 * minuteMs, 120 * minuteMs, 300 * minuteMs, 600 * minuteMs, 600 * minuteMs];
 
 /** Creates the poster of webhooks: a status outside of 2xx repeats one, with the same id and a new signature. */
-export function createPoster({ clock, random, http }: { clock: Clock; random: RandomSource; http: AxiosInstance }) {
+export function createPoster({ clock, random, http }: { clock: Clock; random: RandomSource; http: Axios }) {
   async function post({ endpoint, secret }: SimWebhook, id: string, event: object, left: readonly number[]): Promise<void> {
     const { body, headers } = signWebhook(secret, id, clock.now(), event);
     const status = await http

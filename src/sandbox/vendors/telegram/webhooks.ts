@@ -1,4 +1,4 @@
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Clock } from '../../../core/clock.ts';
 import type { TelegramVendorState } from './state.ts';
 import type { TelegramUpdate } from './updates.ts';
@@ -10,7 +10,7 @@ const maxAgeMs = 24 * 60 * 60 * 1000;
 
 export interface WebhookSenderDeps {
   clock: Clock;
-  http: AxiosInstance;
+  http: Axios;
   state: TelegramVendorState;
   /** Runs a method that a response names. */
   runMethod: (method: string, parameters: Record<string, unknown>) => void;

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Clock } from '../../../core/clock.ts';
 import type { RandomSource } from '../../../core/ids.ts';
 
@@ -32,7 +32,7 @@ const retryDelayMs = 1_000;
 export function createWebhookPoster(options: {
   clock: Clock;
   random: RandomSource;
-  http: AxiosInstance;
+  http: Axios;
   /** A webhook whose response Twilio would report as an error in the account's log. */
   onProblem: (problem: { code: number; url: string }) => void;
 }) {

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Clock } from '../../../core/clock.ts';
 import type { RandomSource } from '../../../core/ids.ts';
 import type { WhatsAppVendorState } from './state.ts';
@@ -19,12 +19,7 @@ const maxRetries = 20;
 export type WebhookSender = ReturnType<typeof createWebhookSender>;
 
 /** Creates the sender of webhooks: updates of a short time go together, and a batch is repeated until it is acknowledged with 200. */
-export function createWebhookSender(deps: {
-  clock: Clock;
-  random: RandomSource;
-  http: AxiosInstance;
-  state: WhatsAppVendorState;
-}) {
+export function createWebhookSender(deps: { clock: Clock; random: RandomSource; http: Axios; state: WhatsAppVendorState }) {
   const { clock, random, http, state } = deps;
   let pending: VendorUpdate[] = [];
   let isScheduled = false;

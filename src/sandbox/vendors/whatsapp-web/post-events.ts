@@ -1,4 +1,4 @@
-import type { AxiosInstance } from 'axios';
+import type { Axios } from 'axios';
 import type { Clock } from '../../../core/clock.ts';
 
 const firstRetryMs = 1_000;
@@ -9,7 +9,7 @@ const maxRetries = 10;
 const finalStatuses = new Set([400, 401, 403, 404, 422]);
 
 /** Creates the sender of events: one a request, repeated until it is acknowledged. */
-export function createEventSender({ clock, http }: { clock: Clock; http: AxiosInstance }) {
+export function createEventSender({ clock, http }: { clock: Clock; http: Axios }) {
   let isStopped = false;
 
   function post(url: string, body: Buffer, headers: Record<string, string>, waitMs = firstRetryMs, retries = maxRetries): void {
