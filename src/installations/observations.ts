@@ -40,7 +40,7 @@ export function applyObservation(row: Installation, observation: Observation, no
   };
   const isBack = isInstalled(times) && (row.status === 'uninstalled' || row.installedSeenAt === null);
   const isGone = times.uninstalledSeenAt !== null && !isInstalled(times) && row.status !== 'uninstalled';
-  const companyId = observation.companyId ?? row.companyId;
+  const companyId = chooseCompany(row, observation);
   const isChange = isBack || isGone || companyId !== row.companyId;
   const isTrouble = row.status !== 'active' && row.status !== 'uninstalled';
   return {
@@ -58,6 +58,15 @@ export function applyObservation(row: Installation, observation: Observation, no
     reconcileAttempts: isChange ? 0 : row.reconcileAttempts,
     reconcileAt: isChange || observation.isHint || (isTrouble && observation.installedSeenAt) ? now : row.reconcileAt,
   };
+}
+
+/**
+ * Returns the company of the latest known install: an agency can hand a location over to another one, and a late event or listing of the first
+ * must not let its users back in.
+ */
+function chooseCompany(row: Installation, { companyId, installedSeenAt }: Observation): string | null {
+  const isLatest = installedSeenAt !== undefined && (row.installedSeenAt === null || installedSeenAt >= row.installedSeenAt);
+  return isLatest || row.companyId === null ? (companyId ?? row.companyId) : row.companyId;
 }
 
 /** Records an observation, in the caller's transaction. @returns the updated installation */

@@ -181,7 +181,7 @@ async function storeTokens(deps: RenewDeps, seen: Installation, lease: Lease, to
         ...activeFields,
         // A refresh alone does not end a series of failed reconciles.
         reconcileAttempts: seen.status === 'active' ? seen.reconcileAttempts : 0,
-        companyId: tokens.companyId ?? seen.companyId,
+        ...(tokens.companyId === null ? {} : { companyId: tokens.companyId }),
         updatedAt: now,
       },
     });

@@ -54,6 +54,13 @@ const observationArb: fc.Arbitrary<Observation> = fc.oneof(
   moment.map((installedSeenAt) => ({ key, companyId: 'C', installedSeenAt })),
 );
 
+/** The company that has the location at a moment, where agencies hand it over to each other. */
+const holderAt = (time: Date) => `C${(time.getTime() / 1000) % 3}`;
+const handoverArb: fc.Arbitrary<Observation> = fc.oneof(
+  moment.map((installedSeenAt) => ({ key, companyId: holderAt(installedSeenAt), installedSeenAt })),
+  moment.map((uninstalledSeenAt) => ({ key, uninstalledSeenAt })),
+);
+
 /** What is left when the tokens' own way is left out: whether it is installed, and whose it is. */
 function end(order: readonly Observation[], start = row()) {
   let last = start;
@@ -66,9 +73,12 @@ function end(order: readonly Observation[], start = row()) {
   };
 }
 
-test('news in any order, any number of times, ends the same', () => {
+test.each([
+  ['of one company', observationArb],
+  ['of companies that hand the location over', handoverArb],
+])('news %s in any order, any number of times, ends the same', (_, newsArb) => {
   fc.assert(
-    fc.property(fc.array(observationArb, { minLength: 1, maxLength: 8 }), fc.infiniteStream(fc.nat()), (seen, keys) => {
+    fc.property(fc.array(newsArb, { minLength: 1, maxLength: 8 }), fc.infiniteStream(fc.nat()), (seen, keys) => {
       const shuffled = [...seen, ...seen]
         .map((one) => ({ one, by: keys.next().value as number }))
         .sort((a, b) => a.by - b.by)
@@ -85,6 +95,13 @@ test('it is installed exactly when its newest moment there is newer than its new
       expect(found).toBe(uninstalledSeenAt === null || isInstalled({ installedSeenAt: installedSeenAt, uninstalledSeenAt }));
     }),
   );
+});
+
+test('a late event of the agency that had the location before does not give it back', () => {
+  const moved = row({ status: 'active', companyId: 'B', installedSeenAt: at(20) });
+  expect(applyObservation(moved, { key, companyId: 'A', installedSeenAt: at(10) }, now).companyId).toBe('B');
+  expect(applyObservation(moved, { key, companyId: 'A', uninstalledSeenAt: at(10) }, now).companyId).toBe('B');
+  expect(applyObservation(moved, { key, companyId: 'A', installedSeenAt: at(30) }, now).companyId).toBe('A');
 });
 
 test('an installation that works is not looked at again for what is known already', () => {
