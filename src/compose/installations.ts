@@ -64,6 +64,7 @@ export function composeInstallations(
         ...ingredients,
         ...activation,
         ...reconciliation,
+        tokens,
         updateProfile: fetchProfile,
       },
       {

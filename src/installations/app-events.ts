@@ -1,5 +1,6 @@
 import { audit } from '../audit/audit-log.ts';
 import { type Clock, dateNow } from '../core/clock.ts';
+import { isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
 import { computeOutageDelayMs } from '../core/retry-schedule.ts';
 import { sanitize } from '../core/sanitize.ts';
@@ -9,9 +10,9 @@ import { type ContactDnd, readContactDnd, toStoredContactDnd } from '../highleve
 import { type AppKeys, parseAppId } from '../highlevel/oauth.ts';
 import { type AppEventWebhook, readAppEvent } from '../highlevel/payloads.ts';
 import type { Log } from '../runtime/log.ts';
+import type { AccessTokens } from './access-token.ts';
 import { recordCompanyUninstall, recordObservation } from './observations.ts';
 import { requestPermissionProbe } from './permissions.ts';
-import { toRefreshDueExpiry } from './reconcile-schedule.ts';
 import { findInstallation, keyOf } from './store.ts';
 import { requestLocationSync } from './sync-locations.ts';
 
@@ -21,6 +22,7 @@ export interface AppEventDeps {
   newId: NewId;
   app: AppKeys;
   log: Log;
+  tokens: Pick<AccessTokens, 'renewOnce'>;
   /** Applies a contact's do-not-disturb to the location's opt-outs. */
   recordContactDnd(tx: Executor, locationId: string, dnd: ContactDnd, occurredAt: Date): Promise<void>;
 }
@@ -41,32 +43,25 @@ export async function recordAppEvent(deps: Pick<AppEventDeps, 'db' | 'clock'>, b
     },
     skipDuplicates: true,
   });
-  if (count === 0 && type === 'UNINSTALL' && occurredAt === null) await verifyRepeatedUninstall(deps, event, now);
+  if (count === 0 && type === 'UNINSTALL' && occurredAt === null) await reopenUninstall(deps, event, now);
   return count === 1;
 }
 
 /**
- * Asks HighLevel whether an installation that is newer than the first receipt of an UNINSTALL still exists: without a time, a second uninstall has
- * the same bytes as a late repeat of the first. Its company's locations are listed, as where an event was missed; without a company its token
- * is refreshed.
+ * Applies an UNINSTALL once more where the installation is newer than its first receipt: without a time, a second uninstall has the same bytes as
+ * a late repeat of the first.
  */
-async function verifyRepeatedUninstall(
+async function reopenUninstall(
   { db }: Pick<AppEventDeps, 'db'>,
   { id, companyId, locationId }: AppEventWebhook,
   now: Date,
 ): Promise<void> {
-  const first = await db.client.appEvent.findUnique({ where: { id }, select: { receivedAt: true, outcome: true } });
+  const first = await db.client.appEvent.findUnique({ where: { id }, select: { receivedAt: true } });
   const key = toOwner({ companyId, locationId });
-  if (first?.outcome !== 'applied' || !key) return;
+  if (!first || !key) return;
   const where = { ...keyOf(key), status: 'active', installedSeenAt: { gt: first.receivedAt } } as const;
-  const row = await db.client.installation.findFirst({ where, select: { companyId: true, accessExpiresAt: true } });
-  if (!row) return;
-  const agency = key.kind === 'location' && row.companyId ? toCompanyOwner(row.companyId) : null;
-  if (agency && (await findInstallation(db.client, agency))?.status === 'active') {
-    return requestLocationSync(db.client, agency.resourceId, now);
-  }
-  const accessExpiresAt = toRefreshDueExpiry(row.accessExpiresAt, now);
-  await db.client.installation.updateMany({ where, data: { accessExpiresAt, reconcileAt: now } });
+  if ((await db.client.installation.count({ where })) === 0) return;
+  await db.client.appEvent.updateMany({ where: { id, dueAt: null }, data: { dueAt: now, receivedAt: now } });
 }
 
 function toOwner({ companyId, locationId }: Pick<AppEventWebhook, 'companyId' | 'locationId'>): TokenOwner | null {
@@ -74,6 +69,11 @@ function toOwner({ companyId, locationId }: Pick<AppEventWebhook, 'companyId' | 
 }
 
 const batchSize = 50;
+
+/** Time for which HighLevel repeats an event that was not acknowledged (platform-2026-11.md 2). */
+const maxRepeatMs = 3 * 24 * 60 * 60 * 1000;
+/** Time after which an uninstall is believed although HighLevel could not be asked. */
+const maxDoubtMs = 24 * 60 * 60 * 1000;
 
 /** Applies the events that are due, each in a transaction of its own. @returns their number */
 export async function applyDueEvents(deps: AppEventDeps): Promise<number> {
@@ -83,17 +83,49 @@ export async function applyDueEvents(deps: AppEventDeps): Promise<number> {
     orderBy: [{ dueAt: 'asc' }, { id: 'asc' }],
     take: batchSize,
   });
-  for (const event of due) await applyOnce(deps, event);
+  const [timeless, others] = [due.filter(isTimelessUninstall), due.filter((event) => !isTimelessUninstall(event))];
+  // HighLevel may be asked about these: the others must not wait for it.
+  const asked = Promise.all(timeless.map((event) => applyOnce(deps, event)));
+  for (const event of others) await applyOnce(deps, event);
+  await asked;
   return due.length;
+}
+
+function isTimelessUninstall({ type, occurredAt }: AppEvent): boolean {
+  return type === 'UNINSTALL' && occurredAt === null;
+}
+
+/**
+ * Asks HighLevel for tokens where an UNINSTALL has no time and may be a late repeat of one before the present install: it must not end that, with
+ * its channels and its queued messages.
+ *
+ * @returns true where the app is still installed @throws AppError while HighLevel does not say
+ */
+async function isRefuted({ db, clock, app, tokens }: AppEventDeps, event: AppEvent): Promise<boolean> {
+  const key = toOwner(event);
+  if (!isTimelessUninstall(event) || !key || event.appId !== parseAppId(app)) return false;
+  const receivedAtMs = event.receivedAt.getTime();
+  const row = await findInstallation(db.client, key);
+  const isRecent = row?.installedSeenAt && row.installedSeenAt.getTime() > receivedAtMs - maxRepeatMs;
+  if (!row || !isRecent || !['active', 'pending'].includes(row.status)) return false;
+  try {
+    await tokens.renewOnce(row);
+    return true;
+  } catch (error) {
+    const isDefinite = isAppError(error, 'installation_missing', 'location_inactive', 'reauth_required', 'uninstalled');
+    if (isDefinite || clock.now() - receivedAtMs > maxDoubtMs) return false;
+    throw error;
+  }
 }
 
 async function applyOnce(deps: AppEventDeps, event: AppEvent): Promise<void> {
   const { db, clock, log } = deps;
   try {
+    const isIgnored = await isRefuted(deps, event);
     await db.transaction(async (tx) => {
       const { count } = await tx.appEvent.updateMany({ where: { id: event.id, dueAt: event.dueAt }, data: { dueAt: null } });
       if (count === 0) return;
-      const outcome = await apply(deps, tx, event);
+      const outcome = isIgnored ? 'ignored' : await apply(deps, tx, event);
       await tx.appEvent.update({ where: { id: event.id }, data: { outcome } });
     });
   } catch (error) {

@@ -64,11 +64,6 @@ function untilIdleRefreshMs(row: Installation, now: Date, jitter: number): numbe
   return Math.max(leftMs - idleRefreshAheadMs - jitter * hour, leftMs / 2, minute);
 }
 
-/** Moves the expiry of a token forward until it is due for a refresh by {@link isIdleRefreshDue}; calls may use the token until then. */
-export function toRefreshDueExpiry(expiresAt: Date | null, now: Date): Date {
-  return new Date(Math.min(expiresAt?.getTime() ?? Number.POSITIVE_INFINITY, now.getTime() + idleRefreshAheadMs));
-}
-
 /** Returns whether an idle token is due for a refresh. */
 export function isIdleRefreshDue(row: Installation, now: Date): boolean {
   const leftMs = (row.accessExpiresAt?.getTime() ?? 0) - now.getTime();

@@ -102,20 +102,37 @@ test('a late UNINSTALL does not undo a newer INSTALL, in either order of arrival
   }
 });
 
-test('an uninstall without a time counts from its receipt; a repeat of the event is idempotent', async () => {
+test('an uninstall without a time is verified with HighLevel where it may be about an earlier install', async () => {
+  await using world = await startWorld();
+  const location = await world.setUpLocation();
+  const { id } = location;
+  const body = world.highlevel.toEventBody({ type: 'UNINSTALL', locationId: id, timestamp: undefined });
+  const post = () => world.highlevel.postSigned('/webhooks/app', body);
+  await world.advance(10_000, 5_000);
+  // The app was down when the event came first; it was installed again since.
+  world.highlevel.faults.add({ operation: 'token:refresh_token', times: 2, effect: { status: 503 } });
+  await post();
+  const outcome = async () => (await world.db.appEvent.findFirstOrThrow({ where: { type: 'UNINSTALL' } })).outcome;
+  await world.advanceUntil(async () => (await outcome()) === 'ignored', 'HighLevel was asked', 5_000);
+  expect(await status(world, id)).toBe('active');
+  expect(await world.db.connection.count()).toBe(1);
+  const { messageId } = await world.highlevel.sendMessage(id, { contactId: location.contact.id, text: 'still here' });
+  await world.advanceUntilReported(messageId);
+
+  await world.advance(120_000, 10_000);
+  await world.highlevel.uninstallLocation(id);
+  await post();
+  await world.advanceUntil(async () => (await status(world, id)) === 'uninstalled');
+});
+
+test('an uninstall without a time is believed at once where the install is older than HighLevel’s repeats', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id } = await world.install();
-  world.clock.jump(1_000);
-  const body = world.highlevel.toEventBody({ type: 'UNINSTALL', locationId: id, timestamp: undefined });
-  await world.highlevel.postSigned('/webhooks/app', body);
+  world.clock.jump(4 * 24 * 60 * 60 * 1000);
+  await world.highlevel.postEvent({ type: 'UNINSTALL', locationId: id, timestamp: undefined });
   await acted(world);
   expect(await status(world, id)).toBe('uninstalled');
-  world.clock.jump(60_000);
-  const code = world.highlevel.approveInstall(id);
-  await world.finishInstall(code);
-  await world.highlevel.postSigned('/webhooks/app', body);
-  await acted(world);
-  expect(await status(world, id)).toBe('active');
+  expect(world.highlevel.countRefreshes(id)).toBe(0);
 });
 
 test('a second uninstall with the bytes of the first is verified with HighLevel, and a late repeat of the first is not believed', async () => {
@@ -136,11 +153,10 @@ test('a second uninstall with the bytes of the first is verified with HighLevel,
   await world.finishInstall(world.highlevel.approveInstall(id));
   await world.advanceUntil(async () => (await status(world, id)) === 'active');
 
-  const countListings = () => world.highlevel.calls.listByOperation('listInstalledLocations').length;
   await world.advance(120_000, 10_000);
-  const before = countListings();
+  const before = world.highlevel.countRefreshes(id);
   await world.highlevel.postSigned('/webhooks/app', body);
-  await world.advanceUntil(() => countListings() > before, 'HighLevel is asked');
+  await world.advanceUntil(() => world.highlevel.countRefreshes(id) > before, 'HighLevel is asked');
   await world.advance(120_000, 10_000);
   expect(await status(world, id)).toBe('active');
 

@@ -170,7 +170,7 @@ export function uninstallLocation(world: SimWorld, locationId: string): Promise<
   const location = world.state.locations[locationId] as SimLocation;
   location.isInstalled = false;
   revokeTokens(world, { kind: 'Location', resourceId: locationId });
-  return postAppEvent(world, { type: 'UNINSTALL', locationId });
+  return postUninstall(world, { locationId });
 }
 
 /** Uninstalls the app from an agency and all of its locations, as its owner does. */
@@ -182,5 +182,10 @@ export function uninstallCompany(world: SimWorld, companyId: string): Promise<nu
     location.isInstalled = false;
     revokeTokens(world, { kind: 'Location', resourceId: location.id });
   }
-  return postAppEvent(world, { type: 'UNINSTALL', companyId });
+  return postUninstall(world, { companyId });
+}
+
+/** Posts the event as HighLevel's own example shows it: without a time and an id of its own (platform.md 5.6). */
+function postUninstall(world: SimWorld, owner: { companyId: string } | { locationId: string }): Promise<number> {
+  return postAppEvent(world, { type: 'UNINSTALL', ...owner, versionId: undefined, timestamp: undefined, webhookId: undefined });
 }
