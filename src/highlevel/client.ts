@@ -66,7 +66,7 @@ export interface PermissionGate {
   check(call: HighLevelCall): Promise<{ isProbe: boolean }>;
   /** Records a refusal. @returns the error to throw, which says what to do */
   recordRefusal(call: HighLevelCall, permission: Permission, error: AppError): Promise<AppError>;
-  /** Clears refusals that a successful call has disproved. */
+  /** Notes a successful call, and clears the refusals that it has disproved. */
   clearRefusals(call: HighLevelCall): Promise<void>;
 }
 

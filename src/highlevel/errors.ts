@@ -53,6 +53,11 @@ const messageCalls: ReadonlySet<OperationName> = new Set([
   'findDuplicateContact',
 ]);
 
+/** Returns whether a call reports the status of a message. */
+export function isStatusCall(operation: OperationName): boolean {
+  return statusCalls.has(operation);
+}
+
 const toScopePermission = ({ operation }: FailedCall): Permission => `scope:${operations[operation].scope}`;
 const toProviderPermission = ({ operation, providerKey }: FailedCall): Permission =>
   providerKey ? `provider:${providerKey}` : `operation:${operation}`;

@@ -2,7 +2,7 @@ import { type Clock, dateNow } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { Database, Executor, PermissionProblem } from '../database/client.ts';
 import type { HighLevelCall, PermissionGate, TokenOwner } from '../highlevel/client.ts';
-import type { Permission } from '../highlevel/errors.ts';
+import { isStatusCall, type Permission } from '../highlevel/errors.ts';
 import { operations } from '../highlevel/operations.ts';
 import type { Provider } from '../highlevel/providers.ts';
 import type { Log } from '../runtime/log.ts';
@@ -19,6 +19,11 @@ export interface PermissionDeps {
 const minute = 60_000;
 /** Delays between calls that probe for a permission; the last repeats: a few calls an hour. */
 const probeDelaysMs = [minute, 5 * minute, 15 * minute, 25 * minute];
+/**
+ * Time after an accepted call with a provider in which a refused report is about its message alone. Shorter than the schedule of such a message,
+ * so that it does not end where the location has lost the provider.
+ */
+const grantTtlMs = 5 * minute;
 /** TTL of the loaded problems: another process may have recorded or cleared one. */
 const cacheTtlMs = 10_000;
 
@@ -31,6 +36,8 @@ export function createPermissionGate(deps: PermissionDeps): PermissionGate {
   const { db, clock, log } = deps;
   let openProblems = new Map<string, PermissionProblem>();
   let loadedAtMs = Number.NEGATIVE_INFINITY;
+  /** Times of the last accepted calls, by owner and provider. */
+  const grantedAtMs = new Map<string, number>();
 
   async function reload(): Promise<void> {
     loadedAtMs = clock.now();
@@ -40,6 +47,12 @@ export function createPermissionGate(deps: PermissionDeps): PermissionGate {
 
   const findProblems = (call: HighLevelCall) =>
     listRequiredPermissions(call).flatMap((permission) => openProblems.get(permissionKey(call.owner, permission)) ?? []);
+
+  /** Returns whether HighLevel has just accepted another call with the provider: the message may be of one that had this key before. */
+  function isAboutMessage(call: HighLevelCall, permission: Permission): boolean {
+    if (!isStatusCall(call.operation) || !permission.startsWith('provider:')) return false;
+    return clock.now() - (grantedAtMs.get(permissionKey(call.owner, permission)) ?? Number.NEGATIVE_INFINITY) < grantTtlMs;
+  }
 
   return {
     async check(call) {
@@ -55,6 +68,11 @@ export function createPermissionGate(deps: PermissionDeps): PermissionGate {
     },
 
     async recordRefusal(call, permission, error) {
+      if (isAboutMessage(call, permission)) {
+        return new AppError('highlevel_too_early', 'The CRM does not let the app report about this message.', {
+          details: error.details,
+        });
+      }
       const now = dateNow(clock);
       const key = { kind: call.owner.kind, resourceId: call.owner.resourceId, permission };
       const message = describeProblem(deps, call, permission, error);
@@ -71,6 +89,7 @@ export function createPermissionGate(deps: PermissionDeps): PermissionGate {
     },
 
     async clearRefusals(call) {
+      if (call.providerKey) grantedAtMs.set(permissionKey(call.owner, `provider:${call.providerKey}`), clock.now());
       const resolved = findProblems(call);
       if (resolved.length === 0) return;
       for (const { kind, resourceId, permission } of resolved) {

@@ -25,6 +25,39 @@ test('messages that wait for a permission resume at once after a new install', a
   expect(world.clock.now() - askedAt).toBeLessThan(minute);
 });
 
+test('a message that HighLevel refuses although it has the provider delays no other message, and its reports end', async () => {
+  await using world = await startWorld();
+  const location = await world.setUpLocation();
+  const other = world.highlevel.addContact(location.id, { phone: '+12025550199' });
+  world.vendor.respondWith(({ body }) => ({
+    body:
+      body.text === 'of the provider before'
+        ? { status: 'failed', error: { code: 'x', message: 'No.' } }
+        : { status: 'delivered' },
+  }));
+  const sendGood = () => world.highlevel.sendMessage(location.id, { contactId: other.id, text: 'good' });
+  await world.advanceUntilReported((await sendGood()).messageId);
+  const noAccess = { message: 'No access.', canonicalCode: 'CONVERSATIONS_MSG_PROVIDER_NO_ACCESS' };
+  world.highlevel.faults.decide((operation, _owner, body) =>
+    operation === 'updateMessageStatus' && (body as { status: string }).status === 'failed'
+      ? { status: 401, body: noAccess }
+      : null,
+  );
+  const bad = await world.highlevel.sendMessage(location.id, {
+    contactId: location.contact.id,
+    text: 'of the provider before',
+  });
+  for (let count = 0; count < 20; count++) {
+    const sentAt = world.clock.now();
+    await world.advanceUntilReported((await sendGood()).messageId);
+    expect(world.clock.now() - sentAt).toBeLessThan(30_000);
+    await world.advance(minute, 10_000);
+  }
+  expect(await world.db.permissionProblem.count()).toBe(0);
+  const { id } = await world.getMessage(bad.messageId);
+  expect(await world.db.job.count({ where: { messageId: id } })).toBe(0);
+});
+
 test('the reloaded success page names the connected location', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = world.highlevel.addLocation({ name: 'Harbour Dental' });
