@@ -63,16 +63,18 @@ function toNotInstalledError(): AppError {
   return new AppError('forbidden', 'The app is not installed here.');
 }
 
-/** Reconciles an installation that is not active: the context suggests that the app is installed. */
+/** Reconciles an installation that is not active, or of another company: the context suggests that the app is installed here. */
 async function requestReconcile(
   deps: AuthorizeDeps,
   context: UserContext,
   row: Installation | null,
   agency: Installation | null,
 ): Promise<void> {
-  if (row?.status === 'active' || (row?.companyId && row.companyId !== context.companyId)) return;
+  // Its agency may have handed it over to this one.
+  const isOfOther = row !== null && row.companyId !== null && row.companyId !== context.companyId;
+  if (row?.status === 'active' && !isOfOther) return;
   const now = dateNow(deps.clock);
-  const isMissing = !row || row.status === 'uninstalled';
+  const isMissing = !row || row.status === 'uninstalled' || isOfOther;
   if (!isMissing) {
     const companyId = agency?.status === 'active' ? context.companyId : undefined;
     await deps.db.transaction((tx) => recordObservation(tx, { key: row, companyId, isHint: true }, now));

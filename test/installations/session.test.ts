@@ -192,6 +192,27 @@ test('a user context for a location that is being set up gets a retry time, and 
   await world.advanceUntil(async () => (await exchange(world, context())).status === 200);
 });
 
+test('a location that its agency has handed over opens for users of the other agency at their first visit, and for no others', async () => {
+  await using world = await startWorld();
+  const [before, after] = [world.highlevel.addCompany(), world.highlevel.addCompany()];
+  const { id } = world.highlevel.addLocation({ companyId: before.id });
+  const exchangeAs = async (companyId: string) =>
+    (await exchange(world, world.highlevel.createUserContext({ companyId, activeLocation: id }))).status;
+  for (const company of [before, after]) {
+    await world.finishInstall(world.highlevel.approveCompanyInstall(company.id));
+    await world.advanceUntil(async () => (await world.api.get(`/companies/${company.id}`)).body.sync.status === 'done');
+  }
+  await world.advanceUntil(async () => (await exchangeAs(before.id)) === 200);
+  await world.advance(15 * minute, 10_000);
+
+  Object.assign(world.highlevel.state.locations[id] ?? {}, { companyId: after.id });
+  const visitedAt = world.clock.now();
+  expect(await exchangeAs(after.id)).toBe(403);
+  await world.advanceUntil(async () => (await exchangeAs(after.id)) === 200, 'the other agency has it', 1_000);
+  expect(world.clock.now() - visitedAt).toBeLessThan(minute);
+  expect(await exchangeAs(before.id)).toBe(403);
+});
+
 test('a context that is repeated from another address is detected and counted, one from the same address is not', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id, companyId } = await world.install();
