@@ -73,17 +73,21 @@ export async function enableConnections(tx: Executor, locationId: string): Promi
 export async function removeConnections(deps: RemoveDeps, locationId: string, isKept: boolean): Promise<void> {
   const { connection } = deps.db.client;
   const rows = await connection.findMany({ where: { locationId } });
+  const ids = rows.map(({ id }) => id);
   if (isKept) {
     await connection.updateMany({ where: { locationId, disabledAt: null }, data: { disabledAt: dateNow(deps.clock) } });
   } else {
     await unregisterAll(deps, rows);
-    await connection.deleteMany({ where: { locationId } });
-    await deps.db.client.senderSettings.deleteMany({ where: { connectionId: { in: rows.map(({ id }) => id) } } });
-    await deps.db.client.routingPolicy.deleteMany({ where: { locationId } });
+    // Not those that a reinstall has added while vendors were asked.
+    await connection.deleteMany({ where: { id: { in: ids } } });
+    await deps.db.client.senderSettings.deleteMany({ where: { connectionId: { in: ids } } });
+    if ((await connection.count({ where: { locationId } })) === 0) {
+      await deps.db.client.routingPolicy.deleteMany({ where: { locationId } });
+    }
   }
   // Without a connection their jobs find that out in any process.
   await freeGroups(deps.db.client, rows.map(toConnectionGroupKey));
-  for (const { id } of rows) deps.box.evict(connectionAadPrefix(id));
+  for (const id of ids) deps.box.evict(connectionAadPrefix(id));
 }
 
 const purgeBatchSize = 20;

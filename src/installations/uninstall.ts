@@ -14,7 +14,7 @@ import { toAuditScope } from './activate.ts';
 import { deleteApiTokens } from './api-tokens.ts';
 import { recordCompanyUninstall, recordObservation } from './observations.ts';
 import { nextReconcileAfterOutage } from './reconcile-schedule.ts';
-import { clearedTokens, type Installation, keyOf, tokenAadPrefix } from './store.ts';
+import { clearedTokens, findInstallation, type Installation, keyOf, tokenAadPrefix } from './store.ts';
 
 /** Effects of an uninstall on a location's messages, which this folder must not import. */
 export interface UninstallHooks {
@@ -85,10 +85,12 @@ export async function disconnectApp(
 export async function cleanUp(deps: UninstallDeps, row: Installation): Promise<Date | null> {
   const { clock, newId } = deps;
   if (row.kind === 'location') {
-    await deps.cancelQueued(row.resourceId);
-    await deps.removeConnections(row.resourceId, deps.keepChannels);
     await deleteApiTokens(deps.db.client, row);
     await deleteEndpoints(deps.db.client, row.resourceId);
+    await deps.cancelQueued(row.resourceId);
+    // Many messages take minutes, in which the app may have been installed again.
+    if ((await findInstallation(deps.db.client, row))?.status !== 'uninstalled') return dateNow(clock);
+    await deps.removeConnections(row.resourceId, deps.keepChannels);
   } else {
     await propagateUninstall(deps, row);
   }

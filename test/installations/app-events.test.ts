@@ -1,4 +1,5 @@
 import { applyDueEvents } from '../../src/installations/app-events.ts';
+import { cleanUp } from '../../src/installations/uninstall.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const status = async (world: World, id: string) => (await world.api.get(`/locations/${id}`)).body.status;
@@ -209,6 +210,22 @@ test.each([
   if (!keepChannels) return;
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'back' });
   await world.advanceUntilReported(messageId);
+});
+
+test('a reinstall while the clean-up of the uninstall runs keeps the channels that it brought back', async () => {
+  await using world = await startWorld({ isIdle: true, services: { keepChannels: true } });
+  const location = await world.setUpLocation();
+  const row = () => world.db.installation.findFirstOrThrow({ where: { resourceId: location.id } });
+  await world.highlevel.uninstallLocation(location.id);
+  await acted(world);
+  world.clock.jump(1_000);
+  const reinstall = async () => void (await world.finishInstall(world.highlevel.approveInstall(location.id)));
+  await cleanUp(
+    { ...world.services, app: world.highlevel.world.app, keepChannels: true, cancelQueued: reinstall },
+    await row(),
+  );
+  expect(await row()).toMatchObject({ status: 'active', accessToken: expect.anything() });
+  expect((await world.api.get(`/locations/${location.id}`)).body.channels).toHaveLength(1);
 });
 
 test('messages of an uninstalled location are deleted after the retention, those of others stay', async () => {
