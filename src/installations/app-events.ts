@@ -13,7 +13,7 @@ import type { Log } from '../runtime/log.ts';
 import type { AccessTokens } from './access-token.ts';
 import { recordCompanyUninstall, recordObservation } from './observations.ts';
 import { requestPermissionProbe } from './permissions.ts';
-import { findInstallation, keyOf } from './store.ts';
+import { findInstallation, type Installation, keyOf } from './store.ts';
 import { requestLocationSync } from './sync-locations.ts';
 
 export interface AppEventDeps {
@@ -95,27 +95,39 @@ function isTimelessUninstall({ type, occurredAt }: AppEvent): boolean {
   return type === 'UNINSTALL' && occurredAt === null;
 }
 
+/** Time within which the events of one install come. */
+const installMs = 10 * 60 * 1000;
+
 /**
  * Asks HighLevel for tokens where an UNINSTALL has no time and may be a late repeat of one before the present install: it must not end that, with
- * its channels and its queued messages.
+ * its channels and its queued messages. Only there: whether HighLevel refuses tokens at once after an uninstall is not documented.
  *
  * @returns true where the app is still installed @throws AppError while HighLevel does not say
  */
 async function isRefuted({ db, clock, app, tokens }: AppEventDeps, event: AppEvent): Promise<boolean> {
   const key = toOwner(event);
   if (!isTimelessUninstall(event) || !key || event.appId !== parseAppId(app)) return false;
-  const receivedAtMs = event.receivedAt.getTime();
   const row = await findInstallation(db.client, key);
-  const isRecent = row?.installedSeenAt && row.installedSeenAt.getTime() > receivedAtMs - maxRepeatMs;
-  if (!row || !isRecent || !['active', 'pending'].includes(row.status)) return false;
+  if (!row || !['active', 'pending'].includes(row.status) || !(await isReinstalled(db, row, event))) return false;
   try {
     await tokens.renewOnce(row);
     return true;
   } catch (error) {
     const isDefinite = isAppError(error, 'installation_missing', 'location_inactive', 'reauth_required', 'uninstalled');
-    if (isDefinite || clock.now() - receivedAtMs > maxDoubtMs) return false;
+    if (isDefinite || clock.now() - event.receivedAt.getTime() > maxDoubtMs) return false;
     throw error;
   }
+}
+
+/** Returns whether the app was installed, uninstalled and installed again while HighLevel may still repeat the event of that uninstall. */
+async function isReinstalled(db: Database, row: Installation, { companyId, locationId, receivedAt }: AppEvent): Promise<boolean> {
+  if (row.installedAt === null) return false;
+  const since = receivedAt.getTime() - maxRepeatMs;
+  if (row.uninstalledSeenAt !== null) return row.installedAt.getTime() > since;
+  // Where the uninstall was not seen, there is an event of an install that is newer than the known one.
+  const owner = locationId ? { locationId } : { companyId, locationId: null };
+  const from = new Date(Math.max(since, row.installedAt.getTime() + installMs));
+  return (await db.client.appEvent.count({ where: { type: 'INSTALL', ...owner, receivedAt: { gte: from } } })) > 0;
 }
 
 async function applyOnce(deps: AppEventDeps, event: AppEvent): Promise<void> {
