@@ -125,9 +125,11 @@ const remainingSql = `
   SELECT ((SELECT count(*) FROM messages WHERE location_id = $1 AND ${mayBeOfContact} AND id < $5::uuid AND ${isOfContact}
       AND (content_erased_at IS NULL OR contact_id IS NOT NULL OR ${contactSide} IS NOT NULL OR external_id IS NOT NULL OR inbound_key IS NOT NULL))
     + (SELECT count(*) FROM contact_addresses WHERE location_id = $1 AND (contact_id = $2 OR address = ANY ($3::text[])))
-    + (SELECT count(*) FROM workflow_sends WHERE location_id = $1 AND contact_id = $2))::int AS count`;
+    + (SELECT count(*) FROM workflow_sends WHERE location_id = $1 AND contact_id = $2)
+    + (SELECT count(*) FROM trigger_events WHERE location_id = $1 AND ended_at IS NULL AND (address = ANY ($3::text[])
+        OR message_id IN (SELECT id FROM messages WHERE location_id = $1 AND contact_id IS NULL AND erasure_id = $4::uuid))))::int AS count`;
 
-/** Counts the rows that still say something about a contact: messages that still wait, and what came in since. Zero proves an erasure. */
+/** Counts the rows that still say something about a contact: messages and events that still wait, and what came in since. Zero proves an erasure. */
 export async function countRemaining(
   on: Executor,
   { locationId, contactId, addresses, erasureId }: ErasedContact,

@@ -25,7 +25,10 @@ export interface RequestErasureDeps {
   newId: NewId;
 }
 
-/** Requests that what is stored about a contact be erased. A request that has not ended yet is returned instead of a second one. */
+/**
+ * Requests that what is stored about a contact be erased. An earlier request whose first pass has not ended takes in what has come since, and is
+ * returned instead of a second one.
+ */
 export async function requestErasure(
   { db, clock, newId }: RequestErasureDeps,
   locationId: string,
@@ -37,12 +40,13 @@ export async function requestErasure(
   const contactId = 'contactId' in request ? request.contactId : null;
   const subject = contactId ?? hideMost(address as string);
   return db.transaction(async (tx) => {
-    const open = await tx.erasure.findFirst({
+    const [open] = await tx.erasure.updateManyAndReturn({
       where: {
         locationId,
-        endedAt: null,
+        contentErasedAt: null,
         ...(address !== null ? { contactId: null, addresses: { hasSome: listPhoneSpellings(address) } } : { contactId }),
       },
+      data: { requestedAt: now, cursor: null },
     });
     if (open) return open;
     await audit(tx, { clock, newId }, { actor, action: 'erasure_requested', locationId, details: `Contact ${subject}.` });

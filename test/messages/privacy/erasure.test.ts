@@ -89,6 +89,56 @@ test('what waits for the contact is not sent and is reported as failed; what com
   expect(await world.db.message.count({ where: { text: 'Me again' } })).toBe(1);
 });
 
+test('a second request erases what has come since the first, though that has not ended yet', async () => {
+  await using world = await startWorld();
+  const { id, contact, connectionId, erase, show, run } = await setUpConversation(world);
+  const write = async (externalId: string, text: string) => {
+    await world.postChannelWebhook(connectionId, 'inbound', { externalId, from: '+12025550143', text }).expect(202);
+    await world.advanceUntil(() => world.highlevel.listConversation(contact.id).some((message) => message.text === text));
+    world.clock.jump(1_000);
+  };
+  world.clock.jump(1_000);
+  const first = await erase({ contactId: contact.id });
+  await write('in-2', 'Before it began');
+  expect((await erase({ contactId: contact.id })).id).toBe(first.id);
+  await run();
+  expect(await dumpDatabase(world)).not.toContain('Before it began');
+  await write('in-3', 'After its content was erased');
+  const second = await erase({ contactId: contact.id });
+  await run();
+  expect(await dumpDatabase(world)).not.toContain('After its content');
+  for (let days = 0; days < 2; days++) {
+    world.clock.jump(25 * hour);
+    await run();
+  }
+  for (const request of [first, second]) expect(await show(request.id)).toMatchObject({ endedAt: expect.any(String) });
+  expect(await world.db.message.count({ where: { locationId: id, contactId: contact.id } })).toBe(0);
+});
+
+test('an erasure is over only when no trigger that still waits to be fired names the contact', async () => {
+  await using world = await startWorld();
+  const { id: locationId, contact, messageId, erase, show, run } = await setUpConversation(world);
+  const now = new Date(world.clock.now());
+  const fields = { locationId, triggerId: 't', createdAt: now, dueAt: new Date(now.getTime() + 48 * hour) };
+  const { id } = await world.getMessage(messageId);
+  await world.db.triggerEvent.createMany({
+    data: [
+      { ...fields, id: world.services.newId(), kind: 'opted_out', address: '+12025550143', facts: {} },
+      { ...fields, id: world.services.newId(), kind: 'message_failed', messageId: id, facts: { reason: 'Maya is away.' } },
+    ],
+  });
+  world.clock.jump(1_000);
+  const request = await erase({ contactId: contact.id });
+  await run();
+  for (const isOver of [false, true]) {
+    world.clock.jump(25 * hour);
+    await run();
+    expect((await show(request.id)).endedAt !== null).toBe(isOver);
+    await world.db.triggerEvent.updateMany({ data: { dueAt: null, endedAt: now, outcome: 'expired' } });
+  }
+  for (const trace of ['12025550143', 'Maya']) expect(await dumpDatabase(world)).not.toContain(trace);
+});
+
 test('an address is erased where no contact has it, and another contact with the same number keeps its messages', async () => {
   await using world = await startWorld();
   const { id, contact, erase, run } = await setUpConversation(world);
