@@ -4,6 +4,7 @@ import { hasFunds } from '../highlevel/wallet.ts';
 import { createChargedClient } from '../installations/charged-client.ts';
 import { type ChargeDeps, chargeSend, type WalletBilling } from '../messages/billing/charge-send.ts';
 import { refundFailedMessages } from '../messages/billing/refund-failed.ts';
+import { mayBeEcho } from '../messages/outbound/attempts.ts';
 import { createTimedCache } from '../runtime/timed-cache.ts';
 import { bindAll } from './bind.ts';
 import type { Runtime } from './runtime.ts';
@@ -28,6 +29,7 @@ export function composeBilling(parts: BillingParts) {
   const deps = {
     ...{ ...parts, highLevel, billing },
     hasFunds: (locationId: string) => cached(locationId, () => hasFunds(highLevel, locationId)),
+    ...bindAll(parts.db.client, { mayBeEcho }),
   };
   return { billing: deps, ...bindAll(deps, { chargeSend, refundFailedMessages }) };
 }

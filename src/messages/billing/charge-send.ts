@@ -20,6 +20,8 @@ export interface ChargeDeps {
   /** A client whose calls are charged to the location's rate limit. */
   highLevel: HighLevel;
   hasFunds(locationId: string): Promise<boolean>;
+  /** Returns whether the message may be the echo of one that is being posted. */
+  mayBeEcho(message: WorkMessage): Promise<boolean>;
   installationOf(owner: ReturnType<typeof toLocationOwner>): Promise<Installation | null>;
 }
 
@@ -29,6 +31,7 @@ export type ChargeDecision = { rejected: Reason } | { wait: { at: Date; reason: 
 /** Time after which a charge of unknown outcome is in HighLevel's list, if it was made. */
 const lookUpDelayMs = 60 * 1000;
 const retryDelayMs = 60 * 1000;
+const echoDelayMs = 1_000;
 /** First look at the end of the message, for a refund. */
 export const firstRefundCheckMs = 10 * 60 * 1000;
 
@@ -47,6 +50,10 @@ export async function chargeSend(deps: ChargeDeps, message: WorkMessage): Promis
   if (row?.status === 'refund_due') return waitFor(deps, getReason('charging'), retryDelayMs);
   try {
     if (row?.status === 'started') return await confirmCharge(deps, deps.billing, message, row);
+    // An echo is deleted, and its charge would be forgotten with it.
+    if (row === null && (await deps.mayBeEcho(message))) {
+      return waitFor(deps, getReason('inbound_in_progress'), echoDelayMs);
+    }
     if (!(await deps.hasFunds(message.locationId))) return { rejected: getReason('no_funds') };
     return await makeCharge(deps, deps.billing, message, row);
   } catch (error) {

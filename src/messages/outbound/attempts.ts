@@ -1,7 +1,7 @@
 import type { Connection } from '../../connections/connection.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import type { NewId } from '../../core/ids.ts';
-import type { Database, Executor } from '../../database/client.ts';
+import type { Database, Executor, Message } from '../../database/client.ts';
 import { repeatWhileUnavailable } from '../../database/repeat.ts';
 import { liveWorkersCte } from '../../queue/sql/live-workers.ts';
 import { createBatcher } from '../../runtime/batcher.ts';
@@ -100,6 +100,24 @@ async function withdraw({ client }: Database, ids: readonly string[]): Promise<v
   if (ids.length > 0) await client.attempt.deleteMany({ where: { id: { in: [...ids] } } });
 }
 
+/** Builds the condition that a message of a contact is being posted into its conversation. */
+function inboundInProgressCondition(locationId: string, contactId: string): string {
+  return `EXISTS (
+        SELECT 1 FROM messages inbound JOIN jobs ON jobs.queue = 'highlevel' AND jobs.message_id = inbound.id AND jobs.worker_id IS NOT NULL
+        WHERE inbound.location_id = ${locationId} AND inbound.contact_id = ${contactId} AND inbound.post_started_at IS NOT NULL)`;
+}
+
+const inboundInProgressSql = `SELECT ${inboundInProgressCondition('$1', '$2')} AS "isInProgress"`;
+
+/** Returns whether a message may be the echo of one that is being posted (see {@link StartResult}). */
+export async function mayBeEcho(
+  on: Executor,
+  { locationId, contactId }: Pick<Message, 'locationId' | 'contactId'>,
+): Promise<boolean> {
+  const [row] = await on.$queryRawUnsafe<[{ isInProgress: boolean }]>(inboundInProgressSql, locationId, contactId);
+  return row.isInProgress;
+}
+
 /** The lock prevents that a message is cancelled between this query and the new attempt. Messages are locked by id, as everywhere. */
 const startAttemptsSql = `
   WITH wanted AS (
@@ -122,10 +140,7 @@ const startAttemptsSql = `
       WHEN w."unknownOutcomePolicy" = 'ask' AND EXISTS (
         SELECT 1 FROM attempts a WHERE a.message_id = p.id AND a.id <> w.id AND (a.ended_at IS NULL OR a.outcome = 'unknown')
           AND a.started_at >= COALESCE(p.resent_at, '-infinity')) THEN 'interrupted'
-      WHEN EXISTS (
-        SELECT 1 FROM messages inbound JOIN jobs ON jobs.queue = 'highlevel' AND jobs.message_id = inbound.id AND jobs.worker_id IS NOT NULL
-        WHERE inbound.location_id = p.location_id AND inbound.contact_id = p.contact_id AND inbound.post_started_at IS NOT NULL)
-        THEN 'inbound_in_progress'
+      WHEN ${inboundInProgressCondition('p.location_id', 'p.contact_id')} THEN 'inbound_in_progress'
       WHEN NOT EXISTS (
         SELECT 1 FROM connections c WHERE c.id = w."connectionId" AND c.disabled_at IS NULL
           AND c.status::text = w."connectionStatus" AND c.updated_at = w."connectionUpdatedAt") THEN 'route_changed'

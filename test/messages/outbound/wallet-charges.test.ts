@@ -128,6 +128,23 @@ test('whatever fails and wherever the program stops, a message is never charged 
   );
 });
 
+test('a message that may be the echo of a reply which is being posted is charged only once it is known to be none', async () => {
+  await using world = await startWorld(billed);
+  const location = await world.setUpLocation();
+  world.vendor.respondWith({ body: { status: 'delivered' } });
+  const posted = Promise.withResolvers<void>();
+  world.highlevel.faults.add({ operation: 'addInboundMessage', times: 1, effect: { until: posted.promise } });
+  const reply = { externalId: 'in-1', from: location.contact.phone, text: 'x' };
+  await world.postChannelWebhook(location.connectionId, 'inbound', reply).expect(202);
+  await world.advanceUntil(async () => (await world.db.message.count({ where: { postStartedAt: { not: null } } })) === 1);
+  const { messageId } = await send(world, location);
+  await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'inbound_in_progress');
+  expect(listCharges(world)).toEqual([]);
+  posted.resolve();
+  await world.advanceUntilReported(messageId);
+  expect(listCharges(world)).toHaveLength(1);
+});
+
 test('without the setting no call is made', async () => {
   await using world = await startWorld();
   const location = await world.setUpLocation();
