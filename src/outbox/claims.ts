@@ -1,5 +1,6 @@
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database, Executor, TriggerEvent } from '../database/client.ts';
+import { buildClaimDueSql } from '../database/due-by-location.ts';
 import { repeatWhileUnavailable } from '../database/repeat.ts';
 
 export type { TriggerEvent };
@@ -12,23 +13,13 @@ export type EventOutcome = 'fired' | 'filtered' | 'refused' | 'unconfirmed' | 'e
 
 /** Longer than the calls of one event take: after this, another process takes over the rows of one that was killed. */
 const claimTtlMs = 2 * 60 * 1000;
-const maxClaimed = 100;
-/** One location's flood leaves room for others. */
-const maxPerLocation = 10;
+const claimSql = buildClaimDueSql({ table: 'trigger_events', maxClaimed: 100, maxPerLocation: 10 });
 
-/** Claims the events that have been due longest, some of each location, in order. */
+/** Claims events that are due, of each location those that have been due longest, in order. */
 export async function claimDueEvents({ db, clock }: { db: Database; clock: Clock }): Promise<ClaimedEvent[]> {
   const now = dateNow(clock);
   const claimedUntil = new Date(now.getTime() + claimTtlMs);
-  const rows = await db.client.$queryRaw<{ id: string }[]>`
-    UPDATE trigger_events SET due_at = ${claimedUntil}
-    WHERE id IN (SELECT id FROM trigger_events WHERE id IN (
-        SELECT id FROM (
-          SELECT id, due_at, row_number() OVER (PARTITION BY location_id ORDER BY due_at, created_at, id) AS ordinal FROM (
-            SELECT id, location_id, due_at, created_at FROM trigger_events WHERE due_at <= ${now} ORDER BY due_at LIMIT 5000) AS due) AS shared
-        WHERE ordinal <= ${maxPerLocation} ORDER BY due_at LIMIT ${maxClaimed})
-      AND due_at <= ${now} ORDER BY id FOR UPDATE SKIP LOCKED)
-    RETURNING id`;
+  const rows = await db.client.$queryRawUnsafe<{ id: string }[]>(claimSql, claimedUntil, now);
   if (rows.length === 0) return [];
   const events = await db.client.triggerEvent.findMany({
     where: { id: { in: rows.map(({ id }) => id) } },

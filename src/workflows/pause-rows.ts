@@ -1,5 +1,6 @@
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database, WorkflowPause, WorkflowSend } from '../database/client.ts';
+import { buildClaimDueSql } from '../database/due-by-location.ts';
 import type { Decision } from './decide-outcome.ts';
 
 /** A waiting workflow that this process looks at until `claimedUntil`. */
@@ -7,23 +8,13 @@ export type ClaimedPause = WorkflowPause & { send: WorkflowSend; claimedUntil: D
 
 /** Longer than the calls of one look take: after this, another process takes over the rows of one that was killed. */
 const claimTtlMs = 2 * 60 * 1000;
-const maxClaimed = 100;
-/** One location's flood leaves room for others. */
-const maxPerLocation = 10;
+const claimSql = buildClaimDueSql({ table: 'workflow_pauses', maxClaimed: 100, maxPerLocation: 10 });
 
-/** Claims the waiting workflows that have been due longest, some of each location. */
+/** Claims waiting workflows that are due, of each location those that have been due longest. */
 export async function claimDuePauses({ db, clock }: { db: Database; clock: Clock }): Promise<ClaimedPause[]> {
   const now = dateNow(clock);
   const claimedUntil = new Date(now.getTime() + claimTtlMs);
-  const rows = await db.client.$queryRaw<{ id: string }[]>`
-    UPDATE workflow_pauses SET due_at = ${claimedUntil}
-    WHERE id IN (SELECT id FROM workflow_pauses WHERE id IN (
-        SELECT id FROM (
-          SELECT id, due_at, row_number() OVER (PARTITION BY location_id ORDER BY due_at, id) AS ordinal FROM (
-            SELECT id, location_id, due_at FROM workflow_pauses WHERE due_at <= ${now} ORDER BY due_at LIMIT 2000) AS due) AS shared
-        WHERE ordinal <= ${maxPerLocation} ORDER BY due_at LIMIT ${maxClaimed})
-      AND due_at <= ${now} ORDER BY id FOR UPDATE SKIP LOCKED)
-    RETURNING id`;
+  const rows = await db.client.$queryRawUnsafe<{ id: string }[]>(claimSql, claimedUntil, now);
   if (rows.length === 0) return [];
   const pauses = await db.client.workflowPause.findMany({
     where: { id: { in: rows.map(({ id }) => id) } },

@@ -1,5 +1,6 @@
 import { type Clock, dateNow } from '../core/clock.ts';
 import type { Database, Executor, WorkflowSend } from '../database/client.ts';
+import { buildClaimDueSql } from '../database/due-by-location.ts';
 import type { Reason } from '../messages/model/reasons.ts';
 
 /** A send that this process works on until `claimedUntil`. */
@@ -7,27 +8,18 @@ export type ClaimedSend = WorkflowSend & { claimedUntil: Date };
 
 /** Longer than the calls of one step take: after this, another process takes over the rows of one that was killed. */
 const claimTtlMs = 2 * 60 * 1000;
-const maxClaimed = 50;
-/** One location's flood leaves room for others. */
-const maxPerLocation = 10;
+const claimSql = buildClaimDueSql({
+  ...{ table: 'workflow_sends', maxClaimed: 50, maxPerLocation: 10 },
+  condition: `NOT EXISTS (
+            SELECT FROM workflow_sends earlier WHERE earlier.location_id = t.location_id AND earlier.contact_id = t.contact_id
+              AND earlier.state IN ('reserved', 'posting') AND earlier.id < t.id)`,
+});
 
-/** Claims the sends that have been due longest: of each contact the oldest that has not ended, so that messages keep their order. */
+/** Claims sends that are due: of each contact the oldest that has not ended, so that messages keep their order. */
 export async function claimDueSends({ db, clock }: { db: Database; clock: Clock }): Promise<ClaimedSend[]> {
   const now = dateNow(clock);
   const claimedUntil = new Date(now.getTime() + claimTtlMs);
-  const rows = await db.client.$queryRaw<{ id: string }[]>`
-    UPDATE workflow_sends SET due_at = ${claimedUntil}
-    WHERE id IN (SELECT id FROM workflow_sends WHERE id IN (
-        SELECT id FROM (
-          SELECT id, due_at, row_number() OVER (PARTITION BY location_id ORDER BY due_at, id) AS ordinal FROM (
-            SELECT s.id, s.location_id, s.due_at FROM workflow_sends s
-            WHERE s.due_at <= ${now} AND NOT EXISTS (
-              SELECT FROM workflow_sends earlier WHERE earlier.location_id = s.location_id AND earlier.contact_id = s.contact_id
-                AND earlier.state IN ('reserved', 'posting') AND earlier.id < s.id)
-            ORDER BY s.due_at LIMIT 2000) AS due) AS shared
-        WHERE ordinal <= ${maxPerLocation} ORDER BY due_at LIMIT ${maxClaimed})
-      AND due_at <= ${now} ORDER BY id FOR UPDATE SKIP LOCKED)
-    RETURNING id`;
+  const rows = await db.client.$queryRawUnsafe<{ id: string }[]>(claimSql, claimedUntil, now);
   if (rows.length === 0) return [];
   const sends = await db.client.workflowSend.findMany({ where: { id: { in: rows.map(({ id }) => id) } } });
   return sends.map((send) => ({ ...send, claimedUntil }));

@@ -1,4 +1,6 @@
 import { claimDueEvents, markStarted } from '../../src/outbox/claims.ts';
+import { claimDuePauses } from '../../src/workflows/pause-rows.ts';
+import { claimDueSends } from '../../src/workflows/send-rows.ts';
 import { adminToken } from '../support/production-settings.ts';
 import { startWorld, type World } from '../support/world.ts';
 
@@ -250,4 +252,29 @@ test('a trigger whose start is committed, but whose response from the database i
   await world.advanceUntil(() => tries === 2);
   expect(await starting).toBe(true);
   expect(await markStarted(world.services, event)).toBe(false);
+});
+
+test('of what is due for workflows, the flood of one location leaves room for another, however many rows it has', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const at = new Date(world.clock.now());
+  // The other location's one row is the newest.
+  const rows = `(SELECT n, CASE n WHEN 6000 THEN 'quiet' ELSE 'busy' END AS location_id, gen_random_uuid() AS id,
+    $1::timestamptz - (7000 - n) * interval '1 ms' AS due_at FROM generate_series(1, 6000) AS n) AS flood`;
+  await world.db.$executeRawUnsafe(
+    `INSERT INTO trigger_events (id, location_id, trigger_id, kind, facts, due_at, created_at)
+     SELECT id, location_id, 't', 'message_failed', '{}', due_at, due_at FROM ${rows}`,
+    at,
+  );
+  await world.db.$executeRawUnsafe(
+    `INSERT INTO workflow_sends (id, location_id, request_key, contact_id, provider_key, due_at, created_at, updated_at)
+     SELECT id, location_id, n::text, n::text, 'sms', due_at, due_at, due_at FROM ${rows}`,
+    at,
+  );
+  await world.db.$executeRaw`
+    INSERT INTO workflow_pauses (id, send_id, location_id, contact_id, status_id, step_id, wait_for, extras, timeout_at, due_at, created_at)
+    SELECT id, id, location_id, contact_id, request_key, 's', 'reply', '{}', due_at, due_at, created_at FROM workflow_sends`;
+  for (const claim of [claimDueEvents, claimDueSends, claimDuePauses]) {
+    const claimed: readonly { locationId: string; dueAt: Date | null }[] = await claim(world.services);
+    expect(claimed.map(({ locationId }) => locationId).toSorted()).toEqual([...Array(10).fill('busy'), 'quiet']);
+  }
 });
