@@ -54,7 +54,7 @@ export type App = Awaited<ReturnType<typeof composeApp>>;
 /** Composes the program: one function a capability, each of which gets the capabilities that it needs. */
 export async function composeApp(options: AppOptions) {
   const runtime = await composeRuntime(options);
-  await treatRestore(runtime);
+  await treatRestore(runtime, options);
   const queue = composeQueue(runtime);
   const attachments = composeAttachments(runtime, options);
   const connections = composeConnections(runtime, options, attachments);

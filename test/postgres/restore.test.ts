@@ -27,7 +27,7 @@ test('a dump that is restored on another database is recognised once, and what w
     SELECT CASE direction WHEN 'outbound' THEN 'deliver' ELSE 'highlevel' END::queue_name, id, 'group', id::text, 'infinity', true
     FROM messages WHERE state = 'pending' AND held_for_review_at IS NULL AND reason_code IS DISTINCT FROM 'awaiting_receipt'`;
   const attempts = () => world.db.attempt.count();
-  await treatRestore(world.services);
+  await treatRestore(world.services, {});
   expect(await attempts()).toBe(0);
 
   const [{ name } = { name: '' }] = await world.db.$queryRaw<{ name: string }[]>`SELECT current_database()::text AS name`;
@@ -36,7 +36,7 @@ test('a dump that is restored on another database is recognised once, and what w
   const db = await openDatabase({ kind: 'postgres', url: copy.url });
   try {
     for (let start = 1; start <= 2; start++) {
-      await treatRestore({ ...world.services, db });
+      await treatRestore({ ...world.services, db }, {});
       expect(await db.client.attempt.findMany()).toMatchObject([{ outcome: 'unknown', code: 'restored' }]);
       expect(await db.client.message.count({ where: { direction: 'inbound', postStartedAt: { not: null } } })).toBe(1);
       expect(await db.client.auditEntry.findMany({ where: { action: 'database_restored' } })).toMatchObject([
@@ -69,7 +69,7 @@ test('after a restore an idempotent vendor gets what waited again, and a person 
   await world.advanceUntil(async () => (await hasFailed(safe.messageId)) && (await hasFailed(unsafe.messageId)));
 
   await markRestored(world.db, new Date(world.clock.now()));
-  await treatRestore(world.services);
+  await treatRestore(world.services, {});
   world.vendor.respondWith({ body: { status: 'delivered' } });
   outcome = { kind: 'delivered', externalIds: [] };
   await world.advanceUntilReported(safe.messageId);

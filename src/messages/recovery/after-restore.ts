@@ -1,4 +1,5 @@
 import type { Executor } from '../../database/client.ts';
+import { firstRefundCheckMs } from '../billing/charge-send.ts';
 import { getReason } from '../model/reasons.ts';
 
 /**
@@ -27,4 +28,21 @@ export async function doubtWaitingMessages(tx: Executor, now: Date): Promise<num
     WHERE jobs.queue = 'highlevel' AND jobs.message_id = messages.id
       AND messages.direction = 'inbound' AND messages.state = 'pending' AND messages.post_started_at IS NULL`;
   return outbound + inbound;
+}
+
+/**
+ * Treats the charge of each message that waits in a restored database as one of unknown outcome: it may have been made after the backup, and
+ * HighLevel is not known to recognise a repeat. So it is searched for before it is made.
+ */
+export async function doubtCharges(tx: Executor, now: Date): Promise<void> {
+  const dueAt = new Date(now.getTime() + firstRefundCheckMs);
+  await tx.$executeRaw`
+    INSERT INTO wallet_charges (message_id, location_id, event_id, status, started_at, due_at)
+    SELECT m.id, m.location_id, m.id::text, 'started', ${now}::timestamptz, ${dueAt}::timestamptz
+    FROM jobs JOIN messages m ON m.id = jobs.message_id
+    WHERE jobs.queue = 'deliver' AND m.direction = 'outbound' AND m.state = 'pending' AND NOT m.is_test
+    ON CONFLICT (message_id) DO UPDATE SET
+      round = wallet_charges.round + 1, event_id = wallet_charges.message_id || '-' || wallet_charges.round + 1,
+      status = 'started', charge_id = NULL, error_count = 0, started_at = EXCLUDED.started_at, due_at = EXCLUDED.due_at
+    WHERE wallet_charges.status = 'refunded'`;
 }

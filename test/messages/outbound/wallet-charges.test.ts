@@ -1,4 +1,6 @@
 import fc from 'fast-check';
+import { treatRestore } from '../../../src/compose/restore.ts';
+import { markRestored } from '../../../src/database/identity.ts';
 import { allScopes } from '../../../src/highlevel/operations.ts';
 import { chargeSend } from '../../../src/messages/billing/charge-send.ts';
 import { startWorld, type World } from '../../support/world.ts';
@@ -143,6 +145,38 @@ test('a message that may be the echo of a reply which is being posted is charged
   posted.resolve();
   await world.advanceUntilReported(messageId);
   expect(listCharges(world)).toHaveLength(1);
+});
+
+test('a message that was charged after the backup which is restored is not charged again, and one that was not is charged once', async () => {
+  await using world = await startWorld(billed);
+  const location = await world.setUpLocation();
+  world.vendor.respondWith({ status: 422, body: { error: { code: '30003', message: 'off' } } });
+  const refunded = await send(world, location);
+  await world.advanceUntilReported(refunded.messageId);
+  world.clock.jump(11 * minuteMs);
+  await world.services.refundFailedMessages();
+  // The backup has its refund, and that it is to be sent again.
+  const before = await world.db.walletChargeRow.findUniqueOrThrow({ where: { messageId: refunded.id } });
+  world.vendor.respondWith({ status: 503 });
+  await world.api.post(`/messages/${refunded.id}/retry`, {}).expect(202);
+  const toOther = (phone: string) =>
+    send(world, { id: location.id, contact: world.highlevel.addContact(location.id, { phone }) });
+  const [charged, uncharged] = [await toOther('+12025550144'), await toOther('+12025550155')];
+  const all = [refunded, charged, uncharged];
+  const isTried = async ({ messageId }: { messageId: string }) => (await world.getMessage(messageId)).reasonCode === 'http_503';
+  await world.advanceUntil(async () => (await Promise.all(all.map(isTried))).every(Boolean));
+  await world.db.walletChargeRow.deleteMany();
+  await world.db.walletChargeRow.create({ data: before });
+  world.highlevel.world.charges = world.highlevel.world.charges.filter(({ eventId }) => eventId !== uncharged.id);
+
+  await markRestored(world.db, new Date(world.clock.now()));
+  await treatRestore(world.services, { walletMeterId: 'meter-1' });
+  world.vendor.respondWith({ body: { status: 'delivered' } });
+  for (const { messageId } of all) {
+    await world.advanceUntil(async () => (await world.getMessage(messageId)).state === 'delivered', 'it is sent', minuteMs);
+  }
+  const ids = listCharges(world).map(({ eventId }) => eventId);
+  expect(ids.toSorted()).toEqual([refunded.id, `${refunded.id}-1`, charged.id, uncharged.id].toSorted());
 });
 
 test('without the setting no call is made', async () => {
