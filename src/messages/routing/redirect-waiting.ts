@@ -3,7 +3,7 @@ import { type Clock, dateNow } from '../../core/clock.ts';
 import type { Database } from '../../database/client.ts';
 import { moveJobs } from '../../queue/move-group.ts';
 
-const batchSize = 500;
+const batchSize = 2_000;
 
 interface WaitingJob {
   messageId: string;
@@ -35,14 +35,15 @@ export async function redirectWaiting({ db, clock }: { db: Database; clock: Cloc
           AND NOT other."isUnavailable"))),
     heads AS (
       SELECT closed.*, jobs.ordering_key FROM closed JOIN jobs ON jobs.queue = 'deliver' AND jobs.group_key = closed.group_key
-      WHERE jobs.worker_id IS NULL AND jobs.is_head LIMIT ${batchSize})
+      WHERE jobs.worker_id IS NULL AND jobs.is_head)
     SELECT jobs.message_id AS "messageId", heads.location_id AS "locationId", heads.provider_key AS "providerKey"
     FROM heads JOIN jobs ON jobs.queue = 'deliver' AND jobs.ordering_key = heads.ordering_key AND jobs.group_key = heads.group_key
     JOIN messages ON messages.id = jobs.message_id
     WHERE jobs.worker_id IS NULL AND NOT messages.is_test AND NOT EXISTS (
       SELECT 1 FROM attempts WHERE attempts.message_id = jobs.message_id AND (outcome IS NULL OR outcome = 'unknown')
         AND (messages.resent_at IS NULL OR attempts.started_at >= messages.resent_at))
-    LIMIT ${4 * batchSize}`;
+    -- Counts those that move: any number may stay.
+    LIMIT ${batchSize}`;
   const byGroup = Map.groupBy(rows, toProviderGroupKey);
   let count = 0;
   for (const [groupKey, jobs] of byGroup) {

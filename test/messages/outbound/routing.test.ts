@@ -129,6 +129,30 @@ test('messages that wait for a connection go to the next one when the policy let
   expect(await world.services.redirectWaiting()).toBe(0);
 });
 
+test('messages that stay with a closed connection, however many, keep no other from going to the next one', async () => {
+  const location = await setUpTwo();
+  await setPolicy(location, { rules: [{ when: { tag: 'vip' }, connectionId: location.second }], whenUnavailable: 'next' });
+  world.vendor.respondWith(({ body }) => (body.locationId === location.id ? { status: 503 } : { body: { status: 'delivered' } }));
+  const waiting = await send(location, 'waits');
+  await world.advanceUntil(() => listSends(location).length > 0, 'it was tried');
+  await world.api.put(`/connections/${location.second}`, { isPaused: true }).expect(200);
+  const { id } = await world.getMessage(waiting);
+  // They may have been sent, and have been due for longer.
+  await world.db.$executeRaw`
+    WITH doubtful AS (
+      INSERT INTO messages (id, direction, location_id, provider_key, connection_id, message_type, raw_payload, created_at, updated_at)
+      SELECT gen_random_uuid(), direction, location_id, provider_key, connection_id, message_type, '', created_at, updated_at
+      FROM messages, generate_series(1, 600) WHERE id = ${id}::uuid RETURNING id, connection_id, created_at),
+    tried AS (
+      INSERT INTO attempts (id, message_id, connection_id, started_at, ended_at, outcome)
+      SELECT id, id, connection_id, created_at, created_at, 'unknown' FROM doubtful)
+    INSERT INTO jobs (queue, message_id, group_key, ordering_key, priority, due_at, is_head)
+    SELECT 'deliver', doubtful.id, group_key, doubtful.id::text, priority, due_at - interval '1 day', true
+    FROM doubtful, jobs WHERE jobs.message_id = ${id}::uuid AND jobs.queue = 'deliver'`;
+  await world.advanceUntil(async () => (await world.services.redirectWaiting()) === 1, 'one is redirected');
+  await world.db.job.deleteMany({ where: { messageId: { not: id }, queue: 'deliver' } });
+});
+
 test('with sticky, a message goes out by the connection that the contact last wrote to', async () => {
   const location = await setUpTwo();
   await setPolicy(location, { sticky: true });
