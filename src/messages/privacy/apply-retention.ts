@@ -20,7 +20,8 @@ const dayMs = 24 * hourMs;
 const minFailedContentDays = 7;
 const firstId = minIdAt(new Date(0));
 const deliveredStates = ['delivered', 'read'];
-const finalStates = [...deliveredStates, 'failed'];
+/** Pending are those of which no receipt has come. */
+const allStates = [...deliveredStates, 'failed', 'pending'];
 
 interface LocationPolicy extends RetentionDays {
   readonly locationId: string;
@@ -48,7 +49,7 @@ async function deleteOldestMessages({ db, clock, retention: { messageDays } }: R
   let count = 0;
   for (let after = firstId; ; ) {
     const startedAt = clock.elapsed();
-    const step = await deleteOldest(db.client, { after, before });
+    const step = await deleteOldest(db.client, { after, before }, dateNow(clock));
     if (!step) return count;
     count += step.count;
     after = step.lastId;
@@ -108,7 +109,7 @@ async function eraseOldContent(deps: RetentionDeps, { locationId, contentDays }:
 
   const allBefore = minIdAt(new Date(now - Math.max(contentDays, minFailedContentDays) * dayMs));
   let hasPassedOpen = false;
-  const older = await runSteps(deps, locationId, finalStates, progress.allUntil, allBefore, async ({ doneUntil, lastId }) => {
+  const older = await runSteps(deps, locationId, allStates, progress.allUntil, allBefore, async ({ doneUntil, lastId }) => {
     if (!hasPassedOpen) await save({ allUntil: doneUntil });
     hasPassedOpen ||= doneUntil !== lastId;
   });
@@ -156,7 +157,7 @@ async function deleteOldMessages(
   let total = 0;
   for (;;) {
     const startedAt = clock.elapsed();
-    const count = await deleteMessages(db.client, locationId, before);
+    const count = await deleteMessages(db.client, locationId, before, dateNow(clock));
     if (count === 0) return total;
     total += count;
     await rest(clock, startedAt);

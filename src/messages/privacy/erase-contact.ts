@@ -1,5 +1,5 @@
 import type { Executor } from '../../database/client.ts';
-import { isFinal, withoutContent } from './erase-content.ts';
+import { hasEnded, isFinal, withoutContent } from './erase-content.ts';
 
 /** A contact whose data is erased: by its id, by addresses, or both. */
 export interface ErasedContact {
@@ -40,7 +40,7 @@ const eraseSql = `
     SELECT id FROM messages WHERE location_id = $1 AND ${mayBeOfContact} AND id > $5::uuid AND id < $6::uuid
     ORDER BY id LIMIT ${messagesPerStep}),
   locked AS MATERIALIZED (
-    SELECT id, erasure_id FROM messages WHERE id IN (SELECT id FROM step) AND ${isOfContact} AND ${isFinal} ORDER BY id FOR UPDATE),
+    SELECT id, erasure_id FROM messages WHERE id IN (SELECT id FROM step) AND ${isOfContact} AND ${isFinal('$8')} ORDER BY id FOR UPDATE),
   erased AS (
     UPDATE messages SET ${withoutContent}, raw_address = NULL, contact_id = NULL, conversation_id = NULL, email_message_id = NULL,
       "to" = CASE WHEN direction = 'outbound' OR sent_externally THEN NULL ELSE "to" END,
@@ -48,7 +48,7 @@ const eraseSql = `
       reason = NULL, reported_recipients = NULL, erasure_id = $4::uuid, content_erased_at = COALESCE(content_erased_at, $8::timestamptz),
       external_id = CASE WHEN NOT $7::boolean THEN external_id END, inbound_key = CASE WHEN NOT $7::boolean THEN inbound_key END,
       reply_to_external_id = CASE WHEN NOT $7::boolean THEN reply_to_external_id END
-    FROM locked WHERE messages.id = locked.id AND messages.state <> 'pending' RETURNING messages.id),
+    FROM locked WHERE messages.id = locked.id AND ${hasEnded} RETURNING messages.id),
   erased_attempts AS (UPDATE attempts SET response = NULL, reason = NULL FROM erased WHERE message_id = erased.id),
   erased_report_attempts AS (UPDATE report_attempts SET response = NULL FROM erased WHERE message_id = erased.id),
   erased_receipts AS (

@@ -132,7 +132,9 @@ test('messages that wait for a connection go to the next one when the policy let
 test('messages that stay with a closed connection, however many, keep no other from going to the next one', async () => {
   const location = await setUpTwo();
   await setPolicy(location, { rules: [{ when: { tag: 'vip' }, connectionId: location.second }], whenUnavailable: 'next' });
-  world.vendor.respondWith(({ body }) => (body.locationId === location.id ? { status: 503 } : { body: { status: 'delivered' } }));
+  world.vendor.respondWith(({ body }) =>
+    body.locationId === location.id ? { status: 503 } : { body: { status: 'delivered' } },
+  );
   const waiting = await send(location, 'waits');
   await world.advanceUntil(() => listSends(location).length > 0, 'it was tried');
   await world.api.put(`/connections/${location.second}`, { isPaused: true }).expect(200);

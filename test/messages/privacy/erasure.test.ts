@@ -115,6 +115,23 @@ test('a second request erases what has come since the first, though that has not
   expect(await world.db.message.count({ where: { locationId: id, contactId: contact.id } })).toBe(0);
 });
 
+test('a message that its vendor has accepted and never reports on is erased after three days', async () => {
+  await using world = await startWorld();
+  const { id, contact, erase, show, run } = await setUpConversation(world);
+  world.vendor.respondWith({ body: { externalId: 'wamid.silent', status: 'accepted' } });
+  const { messageId } = await world.highlevel.sendMessage(id, { contactId: contact.id, text: 'Are you there?' });
+  await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'awaiting_receipt');
+  world.clock.jump(1_000);
+  const request = await erase({ contactId: contact.id });
+  for (let days = 0; days <= 4; days++) {
+    await run();
+    expect((await world.getMessage(messageId)).text).toBe(days < 3 ? 'Are you there?' : null);
+    world.clock.jump(25 * hour);
+  }
+  expect(await show(request.id)).toMatchObject({ messageCount: 3, endedAt: expect.any(String) });
+  expect(await dumpDatabase(world)).not.toContain('wamid.silent');
+});
+
 test('an erasure is over only when no trigger that still waits to be fired names the contact', async () => {
   await using world = await startWorld();
   const { id: locationId, contact, messageId, erase, show, run } = await setUpConversation(world);

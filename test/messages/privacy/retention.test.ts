@@ -92,6 +92,25 @@ test('a message that waited longer than its content may be kept loses it once it
   expect(await listAges('delivered', { isErased: false })).toEqual([]);
 });
 
+test('a message of which no receipt comes is kept no longer than any other, and an email that may still bounce stays', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id, setRetention, apply } = await setUpOldMessages(world);
+  await world.db.message.deleteMany({ where: { locationId: id, state: { not: 'pending' } } });
+  const pending = await world.db.message.findMany({ where: { locationId: id }, orderBy: { id: 'asc' } });
+  await world.db.message.updateMany({ where: { locationId: id }, data: { reasonCode: 'awaiting_receipt' } });
+  await setRetention({ contentDays: 1 });
+  expect(await apply()).toBe(2);
+  expect(await apply()).toBe(0);
+  const endsAt = new Date(world.clock.now() + 30 * day);
+  const period = { messageId: pending[1]?.id ?? '', connectionId: world.services.newId(), recipient: '', periodMs: 1 };
+  await world.db.quietPeriod.create({ data: { ...period, endsAt, dueAt: endsAt } });
+  await setRetention({ messageDays: 30 });
+  world.clock.jump(22 * day);
+  expect(await apply()).toBe(1);
+  const left = await world.db.message.findMany({ where: { locationId: id }, orderBy: { id: 'asc' }, select: { id: true } });
+  expect(left.map((row) => row.id)).toEqual(pending.slice(1).map((row) => row.id));
+});
+
 test('messages are deleted after their days with all that belongs to them; those that wait, and other locations’, stay', async () => {
   await using world = await startWorld({ isIdle: true });
   const { id, setRetention, listAges, apply } = await setUpOldMessages(world);
