@@ -17,6 +17,7 @@ const errors = {
   method_not_allowed: { status: 405, retry: 'never' },
   precondition_failed: { status: 412, retry: 'never' },
   too_large: { status: 413, retry: 'never' },
+  media_type_unsupported: { status: 415, retry: 'never' },
   range_invalid: { status: 416, retry: 'never' },
   too_many_requests: { status: 429, retry: 'later' },
   overloaded: { status: 503, retry: 'later' },

@@ -4,9 +4,11 @@ import { AppError, isAppError } from '../core/errors.ts';
 
 const maxBodyBytes = 5 * 1024 * 1024;
 
-/** Reads the body of a request as CSV, in parts. @throws AppError `payload_invalid`: another type; `too_large` */
+/** Reads the body of a request as CSV, in parts. @throws AppError `media_type_unsupported`, `payload_invalid`, `too_large` */
 export function readCsvBody(request: Request): AsyncIterable<string> {
-  if (!request.is('text/csv')) throw new AppError('payload_invalid', 'The body must be CSV, with the content type text/csv.');
+  if (!request.is('text/csv')) {
+    throw new AppError('media_type_unsupported', 'The body must be CSV, with the content type text/csv.');
+  }
   const checkSize = (bytes: number) => {
     if (bytes > maxBodyBytes) throw new AppError('too_large', 'The file is larger than 5 MB. Import it in parts.');
   };

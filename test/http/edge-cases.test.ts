@@ -1,5 +1,6 @@
 import { minIdAt } from '../../src/core/ids.ts';
 import { createKeyedQueue } from '../../src/core/keyed-queue.ts';
+import { adminToken } from '../support/production-settings.ts';
 import { startWorld } from '../support/world.ts';
 
 /** No request of anyone is an error of ours, and none costs others much. */
@@ -40,6 +41,35 @@ test('what PostgreSQL can’t store is refused in paths, queries, bodies and for
   const page = (path: string) => world.client.get(`/embed/pages/${path}`).set('authorization', `Bearer ${token}`);
   await page('messages?day=1900-01-01').expect(422);
   await page('messages?q=%00').expect(422);
+});
+
+test.each([
+  { 'content-type': 'text/plain' },
+  { 'content-type': 'application/x-www-form-urlencoded' },
+  { 'content-type': 'application/json; charset=latin1' },
+  { 'content-type': 'application/json', 'content-encoding': 'compress' },
+])('a body that would be ignored is refused and changes nothing: %j', async (headers) => {
+  await using world = await startWorld({ isIdle: true });
+  const location = await world.setUpLocation();
+  const { connectionId } = location;
+  const routing = `/locations/${location.id}/routing/sms`;
+  const policy = { rules: [{ when: { prefix: '+1' }, connectionId }], sticky: true };
+  await world.api.put(routing, policy).expect(200);
+  const authorization = `Bearer ${adminToken}`;
+  const changes = [
+    world.client.put(`/api${routing}`),
+    world.client.put(`/api/connections/${connectionId}`),
+    world.client.post(`/api/locations/${location.id}/channels/sms/test`),
+  ];
+  for (const change of changes) {
+    const { body } = await change
+      .set({ authorization, ...headers })
+      .send('{"to":"+12025550100","name":"x","rules":[]}')
+      .expect(415);
+    expect(body.error.code).toBe('media_type_unsupported');
+  }
+  expect((await world.api.get(routing)).body).toMatchObject(policy);
+  expect((await world.api.get(`/locations/${location.id}/messages`)).body.items).toEqual([]);
 });
 
 test('a query parameter without a value counts as one that was left out', async () => {

@@ -167,8 +167,12 @@ function withoutEmpty(query: Request['query']): Request['query'] {
   return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''));
 }
 
+/** @throws AppError `media_type_unsupported`: without its body, the request would be another one */
 function getBody(request: Request): unknown {
-  return request.body ?? {};
+  if (request.body !== undefined) return request.body;
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
+  if (length === '0' && encoding === undefined) return {};
+  throw new AppError('media_type_unsupported', 'The body must be JSON, with the content type application/json.');
 }
 
 function parseInput(schema: z.ZodType, input: unknown, part: string): unknown {

@@ -67,6 +67,7 @@ const clientErrors: Record<number, { code: ErrorCode; message: string }> & { 400
   405: { code: 'method_not_allowed', message: 'This endpoint does not support the method.' },
   412: { code: 'precondition_failed', message: 'A condition of the request does not hold.' },
   413: { code: 'too_large', message: 'The body is too large for this endpoint.' },
+  415: { code: 'media_type_unsupported', message: 'The body must be JSON in UTF-8, with the content type application/json.' },
   416: { code: 'range_invalid', message: 'The file does not have the requested range.' },
 };
 

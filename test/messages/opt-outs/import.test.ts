@@ -88,7 +88,7 @@ test('the size of an import is bounded, and another type of body is refused', as
     errors: [{ line: 10_001, code: 'too_many_rows', value: '' }],
   });
   await csv(world, adminToken, id, 'x'.repeat(5 * 1024 * 1024 + 1)).expect(413);
-  await world.api.post(`/locations/${id}/opt-outs/import`, { csv: 'x' }).expect(400);
+  await world.api.post(`/locations/${id}/opt-outs/import`, { csv: 'x' }).expect(415);
   await csv(world, adminToken, id, '').expect(200);
   expect(await world.db.optOut.count()).toBe(10_000);
 
