@@ -154,6 +154,7 @@ test('the log of a location is paged, filtered and searched, and shows no other 
   expect(second.nextCursor).toBeNull();
   await world.api.get(`/locations/${mine.id}/messages?status=sent`).expect(422);
   await world.api.get(`/locations/${mine.id}/messages?limit=0`).expect(422);
+  await world.api.get(`/locations/${mine.id}/messages?cursor=${first.nextCursor}x`).expect(422);
   await world.api.get('/locations/nobody/messages').expect(404);
 });
 

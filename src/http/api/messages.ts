@@ -1,4 +1,3 @@
-import * as z from 'zod';
 import type { Connections } from '../../compose/connections.ts';
 import type { Messaging } from '../../compose/messaging.ts';
 import type { Connection } from '../../connections/connection.ts';
@@ -47,9 +46,8 @@ export function createMessageRoutes(deps: MessageRouteDeps) {
       query: messagesQuery,
       response: createPageSchema(message),
       async handle({ location, query }) {
-        const { cursor, ...rest } = query;
-        const before = z.uuid().safeParse(cursor);
-        const { items, older } = await deps.messaging.listMessages([location.resourceId], { ...rest, before: before.data });
+        const { cursor: before, ...rest } = query;
+        const { items, older } = await deps.messaging.listMessages([location.resourceId], { ...rest, before });
         const waits = await deps.messaging.loadGroupPauses(items);
         return { items: items.map((row) => toMessageView(row, waits)), nextCursor: older };
       },

@@ -148,7 +148,7 @@ export const dateTime = z.iso
   .pipe(z.date().min(new Date('1970-01-01')).max(new Date('2100-01-01')));
 
 /** Filters without an index search a part of the log at a time: a page may be short and still have a next one. */
-export const messagesQuery = pageQuery.extend({
+export const messagesQuery = idPageQuery.extend({
   direction: z.enum(['outbound', 'inbound']).optional(),
   status: messageStatus.optional(),
   providerKey: z.string().min(1).max(64).optional(),
