@@ -35,7 +35,7 @@ afterAll(() => world[Symbol.asyncDispose]());
 
 test('the inputs go to every route that the app has', () => {
   const api = Object.entries(targets.operations).flatMap(([path, methods]) =>
-    Object.keys(methods).map((method) => `${method} ${path.slice('/api'.length).replace(/\{(\w+)\}/g, ':$1')}`),
+    [...Object.keys(methods), '_all'].map((method) => `${method} ${path.slice('/api'.length).replace(/\{(\w+)\}/g, ':$1')}`),
   );
   const isOpen = (path: string) => openRoutes.some((route) => route.endsWith(path)) || path.startsWith('/docs/channels/');
   const missed = listRoutes(createHttpApp(world.services)).filter(

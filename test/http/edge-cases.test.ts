@@ -72,6 +72,16 @@ test.each([
   expect((await world.api.get(`/locations/${location.id}/messages`)).body.items).toEqual([]);
 });
 
+test('a method that an endpoint of the API lacks is 405, so that 404 is about what the path names', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const location = await world.install();
+  const { body, headers } = await world.api.get(`/locations/${location.id}/opt-outs/+12025550143`).expect(405);
+  expect(headers.allow).toBe('PUT, DELETE');
+  expect(body.error.code).toBe('method_not_allowed');
+  await world.api.post(`/locations/${location.id}`).expect('allow', 'GET, HEAD, DELETE').expect(405);
+  await world.api.get('/nothing').expect(404);
+});
+
 test('a query parameter without a value counts as one that was left out', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.setUpLocation();

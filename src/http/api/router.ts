@@ -1,5 +1,6 @@
 import express, { Router } from 'express';
 import type { Installations } from '../../compose/installations.ts';
+import { AppError } from '../../core/errors.ts';
 import { type AuthenticateDeps, authenticate } from '../middleware/authenticate.ts';
 import { handleNotFound } from '../middleware/errors.ts';
 import { limitRequests } from '../middleware/rate-limit.ts';
@@ -92,6 +93,18 @@ export function createApiRouter(deps: ApiDeps): Router {
   // Authenticates before the body is read, so that strangers cannot make us read bodies.
   router.use(authenticate(deps, deps.installations.findTokenAccess), body);
   for (const defined of routes.filter(({ permission }) => permission !== 'none')) mountRoute(router, deps.db, defined);
+  rejectOtherMethods(router, routes);
   router.use(handleNotFound);
   return router;
+}
+
+/** Rejects other methods on the paths of endpoints: to a caller, `not_found` would be about the object that the path names. */
+function rejectOtherMethods(router: Router, routes: readonly ApiRoute[]): void {
+  for (const [path, onPath] of Map.groupBy(routes, (route) => route.path)) {
+    const allowed = onPath.map(({ method }) => (method === 'get' ? 'GET, HEAD' : method.toUpperCase())).join(', ');
+    router.all(path, (_request, response) => {
+      response.set('allow', allowed);
+      throw new AppError('method_not_allowed', `This endpoint supports only ${allowed}.`);
+    });
+  }
 }
