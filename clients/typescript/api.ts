@@ -634,6 +634,38 @@ export type RoutingPolicy = {
   whenUnavailable: "wait" | "fail" | "next";
 };
 
+export type RoutingPolicyWanted = {
+  /** Asked by kind: override, tag, assignedTo, country and prefix together; within a kind in this order. The first that matches decides. */
+  rules?: Array<{
+    when: {
+      /** Start of the text, without its #: `2` for messages that start with “#2 ”. It is cut off the text. */
+      override?: string;
+      /** Tag of the contact. */
+      tag?: string;
+      /** Id of the user to whom the contact is assigned. */
+      assignedTo?: string;
+      /** Country of the phone number (ISO 3166). */
+      country?: string;
+      /** Start of the address, such as +4479. */
+      prefix?: string;
+    };
+    connectionId: string;
+    /** Number or address of the connection; without it the connection’s own. */
+    sender?: string;
+  }>;
+  /** Where no rule matches: the connection and sender that the contact last wrote to or heard from. */
+  sticky?: boolean;
+  /** Then: contacts are spread over these by weight, each always to the same one. */
+  spread?: Array<{
+    connectionId: string;
+    /** Number or address of the connection; without it the connection’s own. */
+    sender?: string;
+    weight?: number;
+  }>;
+  /** While the chosen one is held, paused or over its daily cap: messages wait, fail, or go to the next available connection. */
+  whenUnavailable?: "wait" | "fail" | "next";
+};
+
 export type RoutingPreview = {
   connectionId: string;
   name: string | null;
@@ -1125,7 +1157,7 @@ export interface Operations {
   'PUT /api/locations/{locationId}/routing/{providerKey}': {
     path: { locationId: string; providerKey: string };
     query: Record<never, never>;
-    body: RoutingPolicy;
+    body: RoutingPolicyWanted;
     response: RoutingPolicy;
   };
   /** Find out which connection and sender a message would get, and why; sends nothing (scope channels:read). */
@@ -1268,7 +1300,7 @@ export interface Operations {
     path: { locationId: string; contactId: string };
     query: Record<never, never>;
     body: undefined;
-    response: string;
+    response: Record<string, unknown>;
   };
   /** List the erasures of a location, the newest first (scope privacy:read). */
   'GET /api/locations/{locationId}/erasures': {

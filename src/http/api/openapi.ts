@@ -103,7 +103,7 @@ function toJsonContent(shape: z.ZodType, side: SchemaSide): Record<string, unkno
 }
 
 function toFileContent({ type, description }: NonNullable<ApiRoute['download']>): Record<string, unknown> {
-  return { [type]: { schema: { type: 'string', description } } };
+  return { [type]: { schema: { type: type === 'application/json' ? 'object' : 'string', description } } };
 }
 
 /** Converts a schema. A named one becomes a reference, so that readers and generators see one type instead of copies. */

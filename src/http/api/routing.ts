@@ -17,6 +17,8 @@ export interface RoutingRouteDeps {
 }
 
 const policy = routingPolicy.meta({ id: 'RoutingPolicy' });
+/** The same with a name of its own: what has a default may be left out of a request, and is in every response. */
+const policyRequest = routingPolicy.meta({ id: 'RoutingPolicyWanted' });
 
 const previewRequest = z
   .object({
@@ -69,7 +71,7 @@ export function createRoutingRoutes(deps: RoutingRouteDeps) {
       permission: 'write',
       scope: 'channels:write',
       params: connectionParams,
-      body: policy,
+      body: policyRequest,
       response: policy,
       async handle({ params, body, access }) {
         getProvider({ providers: deps.providers }, params.providerKey);
