@@ -39,7 +39,8 @@ const condition = z
   });
 
 const target = {
-  connectionId: z.uuid(),
+  // Compared with stored ids as text; Swift, for one, writes ids in capitals.
+  connectionId: z.uuid().toLowerCase(),
   sender: optional(maxChars.address).describe('Number or address of the connection; without it the connection’s own.'),
 };
 

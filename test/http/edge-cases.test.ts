@@ -82,6 +82,17 @@ test('a method that an endpoint of the API lacks is 405, so that 404 is about wh
   await world.api.get('/nothing').expect(404);
 });
 
+test('an id of ours is the same in capitals, in paths, cursors and bodies', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { id, connectionId } = await world.setUpLocation();
+  const capitals = connectionId.toUpperCase();
+  expect((await world.api.get(`/connections/${capitals}`).expect(200)).body.connectionId).toBe(connectionId);
+  const rules = [{ when: { prefix: '+1' }, connectionId: capitals }];
+  const { body } = await world.api.put(`/locations/${id}/routing/sms`, { rules }).expect(200);
+  expect(body.rules[0].connectionId).toBe(connectionId);
+  await world.api.get(`/locations/${id}/messages?cursor=${capitals}`).expect(200);
+});
+
 test('a query parameter without a value counts as one that was left out', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.setUpLocation();

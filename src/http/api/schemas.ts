@@ -106,7 +106,7 @@ const segments = z
 /** A test that was stored, with what it is going to cost. */
 export const testMessage = z.object({ ...messageFields, segments }).meta({ id: 'TestMessage' });
 
-export const historyQuery = z.object({ before: z.uuid().optional().describe('From `timelineBefore`.') });
+export const historyQuery = z.object({ before: z.uuid().toLowerCase().optional().describe('From `timelineBefore`.') });
 
 export const messageDetail = z
   .object({
