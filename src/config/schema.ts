@@ -8,6 +8,7 @@ import {
   databaseAddress,
   encryptionKeys,
   flag,
+  fraction,
   frameSource,
   mailAddresses,
   packageNames,
@@ -27,7 +28,7 @@ const highLevelOrigins = 'https://*.gohighlevel.com https://*.leadconnectorhq.co
 /** All settings. `findMissing` requires those that are optional here but needed in production. */
 export const settingsSchema = z.object({
   NODE_ENV: z.string().default('development'),
-  PORT: z.coerce.number({ error: 'must be a number' }).int().min(0).max(65535).default(3000),
+  PORT: wholeNumber(0, 65_535).default(3000),
   HOST: z
     .string()
     .regex(/^[A-Za-z0-9.:_-]+$/, 'must be an address of this machine')
@@ -83,8 +84,8 @@ export const settingsSchema = z.object({
   KEEP_CHANNELS_AFTER_UNINSTALL: flag.default(false),
   MESSAGE_RETENTION_DAYS: wholeNumber(minMessageDays, 36_500).optional(),
   CONTENT_RETENTION_DAYS: wholeNumber(0, 36_500).optional(),
-  RETENTION_DAYS_AFTER_UNINSTALL: z.coerce.number({ error: 'must be a number of days' }).int().min(0).max(3650).default(30),
-  ALERT_FAILURE_RATE: z.coerce.number({ error: 'must be a number' }).min(0.01).max(0.99).default(0.5),
+  RETENTION_DAYS_AFTER_UNINSTALL: wholeNumber(0, 3650).default(30),
+  ALERT_FAILURE_RATE: fraction(0.01, 0.99).default(0.5),
   ALERT_SILENT_HOURS: wholeNumber(24, 24 * 14).default(48),
   ALERT_QUOTA_REMAINING: wholeNumber(0, 1_000_000).default(10_000),
   ALERT_QUEUE_LATENCY_SECONDS: wholeNumber(10, 24 * 60 * 60).default(300),
@@ -97,10 +98,10 @@ export const settingsSchema = z.object({
     .string()
     .regex(/^smtps?:\/\/[^/]/, 'must be an smtp:// or smtps:// address')
     .optional(),
-  ATTACHMENT_MAX_MEGABYTES: z.coerce.number({ error: 'must be a number of megabytes' }).positive().max(1024).default(25),
+  ATTACHMENT_MAX_MEGABYTES: z.coerce.number({ error: 'must be a number of megabytes, at most 1024' }).positive().max(1024).default(25),
   ATTACHMENT_MAX_MEGABYTES_PER_LOCATION: wholeNumber(1, 1_000_000_000).default(2_000),
   ATTACHMENT_MIN_FREE_MEGABYTES: wholeNumber(0, 1_000_000_000).default(500),
-  ATTACHMENT_RETENTION_DAYS: z.coerce.number({ error: 'must be a number of days' }).int().min(1).max(3650).default(30),
+  ATTACHMENT_RETENTION_DAYS: wholeNumber(1, 3650).default(30),
   ATTACHMENT_DELIVERY: z.enum(['link', 'upload'], { error: 'must be link or upload' }).default('link'),
   ATTACHMENT_S3_ENDPOINT: webAddress.optional(),
   ATTACHMENT_S3_BUCKET: z.string().optional(),
@@ -108,7 +109,7 @@ export const settingsSchema = z.object({
   ATTACHMENT_S3_ACCESS_KEY_ID: z.string().optional(),
   ATTACHMENT_S3_SECRET_ACCESS_KEY: z.string().optional(),
   ROLE: z.enum(['web', 'worker', 'all'], { error: 'must be web, worker or all' }).default('all'),
-  SEND_CONCURRENCY: z.coerce.number({ error: 'must be a number' }).int().min(1).max(2_000).default(500),
+  SEND_CONCURRENCY: wholeNumber(1, 2_000).default(500),
   CONFIRM_SEND_SECONDS: wholeNumber(5, 86_400).default(600),
   MAX_CONNECTIONS: wholeNumber(10, 1_000_000).default(5_000),
   SLOW_STATEMENT_MS: wholeNumber(0, 60_000).default(1_000),

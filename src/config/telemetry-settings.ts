@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { TelemetryOptions } from '../runtime/telemetry/start-telemetry.ts';
-import { parseList, webAddress, wholeNumber } from './setting-schemas.ts';
+import { fraction, parseList, webAddress, wholeNumber } from './setting-schemas.ts';
 
 const headers = z.string().transform((text, context): Record<string, string> => {
   const pairs = parseList(text).map((pair) => pair.split(/=(.*)/s, 2).map((part) => part.trim()));
@@ -25,7 +25,7 @@ export const telemetryShape = {
   OTEL_EXPORTER_OTLP_ENDPOINT: webAddress.optional(),
   OTEL_EXPORTER_OTLP_HEADERS: headers.default({}),
   OTEL_SERVICE_NAME: z.string().trim().min(1).max(100).default('patchbay'),
-  OTEL_TRACES_SAMPLER_ARG: z.coerce.number({ error: 'must be a number' }).min(0).max(1).default(1),
+  OTEL_TRACES_SAMPLER_ARG: fraction(0, 1).default(1),
   OTEL_METRIC_EXPORT_INTERVAL: wholeNumber(1_000, 3_600_000).default(60_000),
 };
 

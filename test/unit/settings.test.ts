@@ -50,6 +50,14 @@ test('all problems are reported at once', () => {
   }
 });
 
+test.each([
+  ['PORT', '70000', 'must be a whole number from 0 to 65535'],
+  ['SEND_CONCURRENCY', '1.5', 'must be a whole number from 1 to 2000'],
+  ['ALERT_FAILURE_RATE', '50', 'must be a number from 0.01 to 0.99'],
+])('a number out of its range is told the range: %s=%s', (name, value, problem) => {
+  expect(listProblems({ [name]: value })).toEqual([`${name} ${problem}`]);
+});
+
 test('production has no insecure default', () => {
   expect(listProblems({ NODE_ENV: 'production' }).map((problem) => problem.split(' ')[0])).toEqual([
     'HIGHLEVEL_CLIENT_ID',
