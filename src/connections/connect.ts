@@ -102,7 +102,7 @@ export async function connect(...parameters: Parameters<typeof tryConnect>) {
       return result;
     case 'invalid':
       throw new AppError('request_invalid', `The config is not valid for a ${title}.`, {
-        details: result.issues.map((issue) => `config.${issue.path.join('.')}: ${issue.message}`),
+        details: result.issues.map((issue) => `${['config', ...issue.path].join('.')}: ${issue.message}`),
       });
     case 'rejected':
       throw new AppError('connection_rejected', `${title} does not accept this config.`, {
