@@ -93,6 +93,14 @@ test('an id of ours is the same in capitals, in paths, cursors and bodies', asyn
   await world.api.get(`/locations/${id}/messages?cursor=${capitals}`).expect(200);
 });
 
+test('a slash at the end of a channel’s webhook address changes nothing', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { connectionId } = await world.setUpLocation();
+  const reply = { externalId: 'i', from: '+12025550143', text: 'hi' };
+  await world.postChannelWebhook(connectionId, 'inbound/', reply).expect(202);
+  await world.postChannelWebhook(connectionId, 'inbound', reply).expect(200);
+});
+
 test('a query parameter without a value counts as one that was left out', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.setUpLocation();

@@ -54,7 +54,8 @@ export function createChannelWebhookRouter(deps: ChannelWebhookDeps): Router {
     // A browser that opens the address gets its page; a vendor's GET proves or says its part by the query.
     if (method !== 'POST' && (method !== 'GET' || !request.url.includes('?'))) return next();
     const { connection, provider } = await findTarget(deps, request.params.connectionId as string);
-    const path = [request.params.path].flat().join('/');
+    // As all routes, without the slash that some consoles append.
+    const path = [request.params.path].flat().filter(Boolean).join('/');
     const labels = { channel: connection.channel.type, event: toEventLabel(connection, path) };
     const activityKey = observedAddress.connection(connection.id);
     try {
