@@ -189,11 +189,15 @@ function withSandbox(options: AppOptions, sandbox: Sandbox): AppOptions {
     apiUrl: sandbox.url,
     marketplaceUrl: sandbox.url,
     providers: options.providers.length > 0 ? options.providers : [...sandboxProviders],
-    webhookKeys: [createPublicKey({ key: Buffer.from(sandbox.publicKey, 'base64'), format: 'der', type: 'spki' })],
-    sharedSecrets: [sandbox.sharedSecret],
+    // Those of the settings count too: a developer may send requests of his own.
+    webhookKeys: [
+      createPublicKey({ key: Buffer.from(sandbox.publicKey, 'base64'), format: 'der', type: 'spki' }),
+      ...options.webhookKeys,
+    ],
+    sharedSecrets: [sandbox.sharedSecret, ...options.sharedSecrets],
     frameAncestors: [...options.frameAncestors, sandbox.url],
     phone: sandbox.phone,
-    workflowSecrets: [sandboxWorkflowSecret],
+    workflowSecrets: [sandboxWorkflowSecret, ...options.workflowSecrets],
     sandboxUrl: sandbox.url,
     examples: sandbox.examples,
   };

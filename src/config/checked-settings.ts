@@ -10,7 +10,7 @@ export function toCheckedSettings(settings: Settings) {
       clientId: settings.clientId ?? 'sandbox00000000000000000-patchbay',
       clientSecret: settings.clientSecret ?? 'sandbox',
       redirectUri: `${settings.appUrl}/oauth/callback`,
-      scopes: settings.isSandbox ? [...settings.scopes, workflowScope] : settings.scopes,
+      scopes: settings.isSandbox ? [...new Set([...settings.scopes, workflowScope])] : settings.scopes,
     },
     appUrl: settings.appUrl,
     apiUrl: settings.apiUrl,

@@ -1,3 +1,4 @@
+import { createSigner } from '../../src/sandbox/highlevel/signer.ts';
 import { createDataFolder } from '../support/databases.ts';
 import { createTemporaryFolder, findFreePorts, startProgram } from '../support/program.ts';
 
@@ -28,6 +29,26 @@ test('a second process in the same folder reports the owner, and the lock of a k
   await first.end('SIGKILL');
   await using third = await startProgram(await environment());
   expect(third.output()).toContain('sandbox mode');
+});
+
+test('sandbox mode accepts the secrets and the signing keys of the settings besides its own', async () => {
+  using folder = createDataFolder();
+  const signer = createSigner(Buffer.alloc(32, 7));
+  await using program = await startProgram({
+    DATA_DIR: folder.path,
+    PORT: String(await findFreePorts()),
+    WORKFLOW_SECRETS: 'a secret of our own',
+    HIGHLEVEL_WEBHOOK_PUBLIC_KEYS: signer.publicKey,
+  });
+  const post = (path: string, body: string, headers: Record<string, string>) =>
+    fetch(`${program.url}${path}`, { method: 'POST', body, headers });
+  const trigger = await post('/workflows/triggers', '{}', { 'x-patchbay-secret': 'a secret of our own' });
+  expect(trigger.status).toBe(400);
+  const webhook = await post('/webhooks/app', '{}', { 'x-ghl-signature': signer.sign(Buffer.from('{}')) });
+  expect(webhook.status).toBe(202);
+  const install = await fetch(`${program.url}/install`, { redirect: 'manual' });
+  const scopes = new URL(install.headers.get('location') ?? '').searchParams.get('scope')?.split(' ');
+  expect(scopes).toEqual([...new Set(scopes)]);
 });
 
 test('a SIGTERM to npm start stops the program itself', async () => {
