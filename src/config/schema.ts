@@ -98,7 +98,11 @@ export const settingsSchema = z.object({
     .string()
     .regex(/^smtps?:\/\/[^/]/, 'must be an smtp:// or smtps:// address')
     .optional(),
-  ATTACHMENT_MAX_MEGABYTES: z.coerce.number({ error: 'must be a number of megabytes, at most 1024' }).positive().max(1024).default(25),
+  ATTACHMENT_MAX_MEGABYTES: z.coerce
+    .number({ error: 'must be a number of megabytes, at most 1024' })
+    .positive()
+    .max(1024)
+    .default(25),
   ATTACHMENT_MAX_MEGABYTES_PER_LOCATION: wholeNumber(1, 1_000_000_000).default(2_000),
   ATTACHMENT_MIN_FREE_MEGABYTES: wholeNumber(0, 1_000_000_000).default(500),
   ATTACHMENT_RETENTION_DAYS: wholeNumber(1, 3650).default(30),

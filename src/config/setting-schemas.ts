@@ -143,7 +143,14 @@ export const mailAddresses = z
   );
 
 export const wholeNumber = (min: number, max: number) =>
-  z.coerce.number({ error: `must be a whole number from ${min} to ${max}` }).int().min(min).max(max);
+  z.coerce
+    .number({ error: `must be a whole number from ${min} to ${max}` })
+    .int()
+    .min(min)
+    .max(max);
 
 export const fraction = (min: number, max: number) =>
-  z.coerce.number({ error: `must be a number from ${min} to ${max}` }).min(min).max(max);
+  z.coerce
+    .number({ error: `must be a number from ${min} to ${max}` })
+    .min(min)
+    .max(max);

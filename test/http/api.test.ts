@@ -105,7 +105,10 @@ test('the response lists every problem of a channel’s config', async () => {
     'config.secret',
     'config.timeoutMs',
   ]);
-  const unknown = await put('sms', { type: 'gateway', config: { url: world.url, secret: world.vendor.secret, nope: 1 } }).expect(422);
+  const unknown = await put('sms', {
+    type: 'gateway',
+    config: { url: world.url, secret: world.vendor.secret, nope: 1 },
+  }).expect(422);
   expect(unknown.body.error.details).toEqual(['config: Unrecognized key: "nope"']);
   expect((await put('sms', { type: 'pigeon', config: {} }).expect(422)).body.error.details[0]).toContain('gateway');
   await put('nobody', { type: 'gateway', config: {} }).expect(404);
