@@ -8,10 +8,21 @@ import {
   pickSecrets,
   retainSecrets,
 } from '../../src/channels/config-schema.ts';
+import { createConfigSchema as createEvolutionSchema } from '../../src/channels/evolution/config.ts';
+import { createConfigSchema as createWahaSchema } from '../../src/channels/waha/config.ts';
+import { createConfigSchema as createWhatsAppSchema } from '../../src/channels/whatsapp-cloud/config.ts';
 import { type Connection, toPublicConfig } from '../../src/connections/connection.ts';
 import { generateOmittedValues } from '../../src/connections/generate-secrets.ts';
 import { redactSecrets } from '../../src/connections/redact-secrets.ts';
 import { flattenFields, readConfig, toConfigFields, toFormValues } from '../../src/http/pages/channels/config-form.ts';
+
+test('a secret that the vendor or its server made may have any length', () => {
+  const server = { baseUrl: 'https://server.example', apiKey: 'k' };
+  const meta = { phoneNumberId: '106540352242922', businessAccountId: '102290129340398', accessToken: 't', appSecret: 's' };
+  expect(createWahaSchema(false).safeParse(server).error).toBeUndefined();
+  expect(createEvolutionSchema(false).safeParse({ ...server, instance: 'i' }).error).toBeUndefined();
+  expect(createWhatsAppSchema(false).safeParse({ ...meta, verifyToken: 'v' }).error).toBeUndefined();
+});
 
 /** A field of a config with one value of it; `undefined` is left out. */
 interface Sample {

@@ -17,7 +17,7 @@ export function createConfigSchema(allowPrivateTargets: boolean) {
       description: 'The address of your Evolution API server, as this program reaches it.',
       placeholder: 'https://evolution.example.com',
     }),
-    apiKey: createSecret(4).meta({
+    apiKey: createSecret().meta({
       title: 'API key',
       description: 'The instance’s own token. The server’s AUTHENTICATION_API_KEY works too, and rules all of its instances.',
       sensitive: true,

@@ -17,7 +17,7 @@ export function createConfigSchema(allowPrivateTargets: boolean) {
       description: 'The address of your WAHA server, as this program reaches it.',
       placeholder: 'https://waha.example.com',
     }),
-    apiKey: createSecret(4).meta({
+    apiKey: createSecret().meta({
       title: 'API key',
       description: 'The server’s WAHA_API_KEY, or a key that is limited to the session.',
       sensitive: true,

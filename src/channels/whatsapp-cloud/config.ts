@@ -15,11 +15,11 @@ const numericId = z
   .regex(/^\d{5,30}$/, { error: 'must be an id of digits, not a telephone number' });
 
 /** A secret without blanks: a copied line break would make every request fail. */
-const secret = (minChars: number, maxChars: number) =>
+const secret = (maxChars: number) =>
   z
     .string()
     .trim()
-    .min(minChars)
+    .min(1)
     .max(maxChars)
     .regex(/^[\x21-\x7e]+$/, { error: 'must not have blanks or letters with accents' });
 
@@ -39,19 +39,19 @@ export function createConfigSchema(allowPrivateTargets: boolean) {
       description: 'From the same page.',
       placeholder: '102290129340398',
     }),
-    accessToken: secret(8, 1_000).meta({
+    accessToken: secret(1_000).meta({
       title: 'Access token',
       description: 'Permanent token of a system user. The token of the API Setup page ends within a day.',
       sensitive: true,
       sentTo: 'baseUrl',
     }),
-    appSecret: secret(8, 200).meta({
+    appSecret: secret(200).meta({
       title: 'App secret',
       description: 'From App settings → Basic. It proves that webhooks come from Meta.',
       sensitive: true,
       sentTo: [],
     }),
-    verifyToken: secret(8, 200).optional().meta({
+    verifyToken: secret(200).optional().meta({
       title: 'Verify token',
       description: 'Meta sends it back once, when the webhook address is registered.',
       sensitive: true,

@@ -6,8 +6,12 @@ export function createServerAddress(allowPrivateTargets: boolean, placeholder: s
   return createBaseAddressField(allowPrivateTargets).max(300).meta({ title: 'Server address', placeholder });
 }
 
-/** Builds the field of a secret without blanks: a copied line break would make every request fail. */
-export function createSecret(minChars: number) {
+/**
+ * Builds the field of a secret without blanks: a copied line break would make every request fail.
+ *
+ * @param minChars for a secret that proves who sends us webhooks; others are as long as their server made them
+ */
+export function createSecret(minChars = 1) {
   return z
     .string()
     .trim()
