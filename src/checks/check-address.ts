@@ -18,7 +18,7 @@ export async function checkAddress(environment: Environment): Promise<Check[]> {
     ...(isLocal && !isSandbox
       ? [toCheck('address:public', 'warning', 'address_local', { address: appUrl }, 'set_app_url')]
       : []),
-    ...(url.protocol === 'https:' ? [await checkCertificate(environment, url)] : []),
+    ...(url.protocol === 'https:' ? await checkCertificate(environment, url) : []),
     ...(url.protocol === 'http:' && !isLocal
       ? [toCheck('address:tls', 'failed', 'tls_missing', { address: appUrl }, 'use_https')]
       : []),
@@ -48,15 +48,17 @@ function isHealth(data: unknown): boolean {
   }
 }
 
-async function checkCertificate({ clock, readCertificate }: Environment, url: URL): Promise<Check> {
+/** @returns nothing where no server shows a certificate: the check of the response says why */
+async function checkCertificate({ clock, readCertificate }: Environment, url: URL): Promise<Check[]> {
   const name = 'address:tls';
   try {
     const until = await readCertificate(url);
+    if (until === null) return [];
     const values = { until: until.toISOString() };
     return until.getTime() - clock.now() < minCertificateMs
-      ? toCheck(name, 'warning', 'tls_ending', values, 'renew_certificate')
-      : toCheck(name, 'ok', 'tls_good', values);
+      ? [toCheck(name, 'warning', 'tls_ending', values, 'renew_certificate')]
+      : [toCheck(name, 'ok', 'tls_good', values)];
   } catch (error) {
-    return toCheck(name, 'failed', 'tls_failed', { message: (error as Error).message }, 'renew_certificate');
+    return [toCheck(name, 'failed', 'tls_failed', { message: (error as Error).message }, 'renew_certificate')];
   }
 }

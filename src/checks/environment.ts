@@ -35,8 +35,8 @@ export interface Environment {
   readonly highLevelHttp: HttpClient | null;
   /** For addresses that the operator has set. */
   readonly http: HttpClient;
-  /** Returns the time until which a server's certificate is valid. @throws Error where it is not */
-  readCertificate(url: URL): Promise<Date>;
+  /** Returns the time until which a server’s certificate is valid; null where no server shows one. @throws Error where it is not valid */
+  readCertificate(url: URL): Promise<Date | null>;
   /** Folder for data, and the least free space on its disk. */
   readonly dataDir: string;
   readonly minFreeBytes: number;

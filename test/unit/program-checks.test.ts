@@ -133,6 +133,8 @@ test('a certificate that no authority has signed fails, and one that ends soon i
   expect(await run(build({ appUrl }, { readCertificate: inDays(5) }), 'address:tls')).toMatchObject([{ status: 'warning' }]);
   expect(await run(build({ appUrl }, { readCertificate: inDays(50) }), 'address:tls')).toMatchObject([{ status: 'ok' }]);
   await new Promise((done) => server.close(done));
+  // Nothing is known of a certificate that no server shows.
+  expect(await run(build({ appUrl }), 'address:tls')).toEqual([]);
 });
 
 test('the bucket is tried with a file that is removed again, the disk by its space, and mail by a session', async () => {
