@@ -72,6 +72,13 @@ test.each([
   expect((await world.api.get(`/locations/${location.id}/messages`)).body.items).toEqual([]);
 });
 
+test.each(['{"rules":[', 'null', '"text"'])('a body that is no JSON object is told so: %s', async (text) => {
+  await using world = await startWorld({ isIdle: true });
+  const session = world.client.post('/api/session').set('content-type', 'application/json');
+  const { body } = await session.send(text).expect(400);
+  expect(body.error).toMatchObject({ code: 'payload_invalid', message: 'The body is not a JSON object.' });
+});
+
 test('a method that an endpoint of the API lacks is 405, so that 404 is about what the path names', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.install();

@@ -51,6 +51,9 @@ export function toAppError(thrown: unknown): AppError {
       cause: thrown,
     });
   }
+  if (thrown instanceof Error && 'type' in thrown && thrown.type === 'entity.parse.failed') {
+    return new AppError('payload_invalid', 'The body is not a JSON object.', { cause: thrown });
+  }
   const status = thrown instanceof Error && 'status' in thrown ? Number(thrown.status) : 500;
   if (status >= 400 && status < 500) {
     const { code, message } = clientErrors[status] ?? clientErrors[400];
