@@ -109,6 +109,33 @@ testInBrowser('the token is renewed by a new handshake, and once it is over by t
   await page.context().close();
 });
 
+testInBrowser(
+  'a viewer whose clock is an hour ahead causes no more handshakes than others, and several requests one chain',
+  async (browser) => {
+    await using world = await startWorld({ isIdle: true, services });
+    const location = await world.install();
+    await using parent = await startParentFrame(world);
+    const { page } = await openPage(browser);
+    await page.clock.install({ time: world.clock.now() + 60 * 60_000 });
+    const frame = await parent.open(page, { companyId: location.companyId, activeLocation: location.id, role: 'user' });
+    await page.clock.runFor('01:00');
+    expect(parent.handshakes()).toBe(1);
+
+    // A request after the computer slept starts a new session: it replaces the renewal of the earlier one.
+    world.clock.jump(16 * 60_000);
+    await frame.evaluate('location.hash = "#/?again=1"');
+    await world.waitFor(() => parent.handshakes() === 2);
+    await frame.waitForSelector('#main:not([aria-busy]) h1');
+    await page.clock.fastForward('13:30');
+    expect(parent.handshakes()).toBe(2);
+    const renewed = page.waitForResponse((response) => response.url().endsWith('/api/session'));
+    await page.clock.fastForward('00:45');
+    await renewed;
+    expect(parent.handshakes()).toBe(3);
+    await page.context().close();
+  },
+);
+
 testInBrowser('a viewer who can’t be identified sees what to do', async (browser) => {
   await using world = await startWorld({ isIdle: true, services });
   const { page, complaints } = await openPage(browser);

@@ -6,6 +6,7 @@ const renewalMarginMs = 60_000;
 
 let token = '';
 let renewing = null;
+let renewal;
 
 /** An error with a code that the shell has a text for. */
 export class PageError extends Error {
@@ -54,9 +55,15 @@ async function exchange() {
   const body = await response.json().catch(() => null);
   if (!response.ok) throw new PageError(body?.error?.code ?? 'internal');
   token = body.token;
-  const renewInMs = Math.max(new Date(body.expiresAt).getTime() - Date.now() - renewalMarginMs, 5_000);
+  clearTimeout(renewal);
   // If it fails, the next request gets 401 and signs in again.
-  setTimeout(() => signIn().catch(() => {}), renewInMs);
+  renewal = setTimeout(() => signIn().catch(() => {}), Math.max(readLifetimeMs(token) - renewalMarginMs, 5_000));
+}
+
+/** Reads how long a new token is valid, by its own times alone: the viewer's clock may be wrong. */
+function readLifetimeMs(jwt) {
+  const { iat, exp } = JSON.parse(atob(jwt.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')));
+  return (exp - iat) * 1000;
 }
 
 /** Gets a token; concurrent calls share one exchange. @throws PageError */
