@@ -136,6 +136,45 @@ testInBrowser(
   },
 );
 
+testInBrowser(
+  'a form that could not be sent stays with what was typed, says what to do, and can be sent again',
+  async (browser) => {
+    await using world = await startWorld({ isIdle: true, services });
+    const location = await world.install();
+    await using parent = await startParentFrame(world);
+    const { page } = await openPage(browser, { viewport: { width: 360, height: 740 } });
+    const admin = { companyId: location.companyId, activeLocation: location.id, role: 'admin' };
+    const frame = await parent.open(page, admin, { hash: '#/channels/sms/connect?type=gateway' });
+    await frame.getByLabel('Gateway URL').fill('https://gateway.example/send');
+
+    const problem = (code: string) => JSON.stringify({ error: { code, message: code } });
+    const fragment = `<div data-fragment><div data-nav></div><div data-page><section class="empty-page"><h1>No database</h1>
+    <p class="lead">Try later</p></section></div></div>`;
+    const failures: [title: string, status: number, contentType: string, body: string][] = [
+      ['Server unreachable', 0, '', ''],
+      ['Too many requests', 429, 'application/json', problem('too_many_requests')],
+      ['Internal error', 502, 'text/html', '<h1>Bad gateway</h1>'],
+      ['No database', 503, 'text/html', fragment],
+    ];
+    for (const [title, status, contentType, body] of failures) {
+      await page.route('**/embed/pages/**', (route) => {
+        if (route.request().method() !== 'POST') return route.continue();
+        return status === 0 ? route.abort() : route.fulfill({ status, contentType, body });
+      });
+      await frame.getByRole('button', { name: 'Connect', exact: true }).click();
+      await frame.locator('[role=alert]:focus', { hasText: title }).waitFor();
+      expect(await frame.locator('[role=alert]').count()).toBe(1);
+      expect(await frame.getByLabel('Gateway URL').inputValue()).toBe('https://gateway.example/send');
+      await page.unroute('**/embed/pages/**');
+    }
+    expect(await inspect(page, 'form-not-sent', frame)).toEqual([]);
+    await frame.getByLabel('Gateway URL').fill(world.vendor.url);
+    await frame.getByRole('button', { name: 'Connect', exact: true }).click();
+    await frame.getByRole('heading', { name: 'Send a test message' }).waitFor();
+    await page.context().close();
+  },
+);
+
 testInBrowser('a viewer who can’t be identified sees what to do', async (browser) => {
   await using world = await startWorld({ isIdle: true, services });
   const { page, complaints } = await openPage(browser);

@@ -69,14 +69,33 @@ function captureScrollAnchor() {
   };
 }
 
-/** Shows a problem from the shell's templates. */
-export function showProblem(code) {
+/** Finds a problem among the shell's templates. */
+export function findProblem(code) {
   const template =
     document.querySelector(`template[data-problem="${CSS.escape(code)}"]`) ??
     document.querySelector('template[data-problem="internal"]');
-  byId('main').replaceChildren(template.content.cloneNode(true));
+  return template.content.cloneNode(true);
+}
+
+/** Shows a problem from the shell's templates in place of the page. */
+export function showProblem(code) {
+  byId('main').replaceChildren(findProblem(code));
   byId('nav').replaceChildren();
   focusOn(byId('main').querySelector('h1'));
+}
+
+/** Shows a problem, as the server or the shell writes it, above the page, whose forms keep what was typed. */
+export function showProblemAbove(problem) {
+  const notice = Object.assign(document.createElement('div'), { id: 'problem', className: 'notice notice-bad' });
+  notice.setAttribute('role', 'alert');
+  const write = (kind, selector) =>
+    Object.assign(document.createElement(kind), { textContent: problem.querySelector(selector).textContent });
+  const title = document.createElement('p');
+  title.append(write('strong', 'h1'));
+  notice.append(title, write('p', '.lead'), ...problem.querySelectorAll('.details'));
+  byId('problem')?.remove();
+  byId('main').prepend(notice);
+  focusOn(notice);
 }
 
 export function toast(words) {

@@ -1,5 +1,5 @@
 /** Hash routing: fetches and shows the page named after `#/`; the browser's Back works. */
-import { readFragment, showFragment, showProblem, toast } from './fragments.js';
+import { findProblem, readFragment, showFragment, showProblem, showProblemAbove, toast } from './fragments.js';
 import { followLive, stopLive } from './live.js';
 import { PageError, request } from './session.js';
 
@@ -21,7 +21,7 @@ export async function showHere() {
   await load(() => request(`/embed/pages/${here()}`, { signal: current.signal }), { isNew: true });
 }
 
-/** Submits a form with the viewer's token and shows the response. */
+/** Submits a form with the viewer's token and shows the response. If it fails, the page and what was typed stay. */
 export async function sendForm(form, submitter) {
   const fields = new URLSearchParams(new FormData(form, submitter));
   const options = { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: fields };
@@ -55,10 +55,16 @@ async function load(fetchIt, { isNew }) {
     const fragment = readFragment(await response.text());
     if (!fragment) throw new PageError('internal');
     if (current !== own) return;
-    showFragment(fragment, { isNew });
+    const problem = isNew ? null : fragment.page.querySelector('.empty-page');
+    if (problem) showProblemAbove(problem);
+    else showFragment(fragment, { isNew });
     followLive(shell);
   } catch (error) {
-    if (error.name !== 'AbortError') showProblem(error instanceof PageError ? error.code : 'internal');
+    if (error.name === 'AbortError') return;
+    const code = error instanceof PageError ? error.code : 'internal';
+    if (isNew) return showProblem(code);
+    showProblemAbove(findProblem(code));
+    followLive(shell);
   } finally {
     if (current === own) main.removeAttribute('aria-busy');
   }
