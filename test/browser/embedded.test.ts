@@ -175,6 +175,24 @@ testInBrowser(
   },
 );
 
+testInBrowser('a download that fails saves no file and shows why', async (browser) => {
+  await using world = await startWorld({ isIdle: true, services });
+  const location = await world.install();
+  await using parent = await startParentFrame(world);
+  const { page } = await openPage(browser);
+  const admin = { companyId: location.companyId, activeLocation: location.id, role: 'admin' };
+  const frame = await parent.open(page, admin, { hash: '#/opt-outs' });
+  const saved: string[] = [];
+  page.on('download', (download) => saved.push(download.suggestedFilename()));
+  await page.route('**/download*', (route) =>
+    route.fulfill({ status: 429, json: { error: { code: 'too_many_requests', message: 'x' } } }),
+  );
+  await frame.locator('a[data-download]').click();
+  await frame.getByRole('heading', { name: 'Too many requests' }).waitFor();
+  expect(saved).toEqual([]);
+  await page.context().close();
+});
+
 testInBrowser('a viewer who can’t be identified sees what to do', async (browser) => {
   await using world = await startWorld({ isIdle: true, services });
   const { page, complaints } = await openPage(browser);

@@ -32,6 +32,8 @@ export async function sendForm(form, submitter) {
 export async function saveFile(link) {
   try {
     const response = await request(`/embed/pages/${link.hash.replace(/^#\/?/, '')}`);
+    // The body is an error's, which must not be saved as the file.
+    if (!response.ok) return await load(async () => response, { isNew: true });
     const saved = document.createElement('a');
     saved.href = URL.createObjectURL(await response.blob());
     saved.download = link.download;
