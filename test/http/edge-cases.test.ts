@@ -26,6 +26,19 @@ test.each(['/ADMIN', '/Admin/sign-in', '/MEDIA/secret/name', '/API/locations'])(
   },
 );
 
+test('an error is a page for a person who posts a form in a browser, and JSON for a program', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const post = (path: string, accept: string) => world.client.post(path).set('accept', accept).type('form').send({ a: '1' });
+  const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8';
+  const typeOf = async (path: string, accept: string) => (await post(path, accept)).headers['content-type'];
+  expect(await typeOf('/nothing', browser)).toMatch('text/html');
+  expect(await typeOf('/nothing', '*/*')).toMatch('application/json');
+  // The embedded page's script posts.
+  expect(await typeOf('/embed/pages/', '*/*')).toMatch('application/json');
+  expect(await typeOf('/api/session', browser)).toMatch('application/json');
+  expect(await typeOf('/webhooks/providers/sms', browser)).toMatch('application/json');
+});
+
 test('what PostgreSQL can’t store is refused in paths, queries, bodies and forms', async () => {
   await using world = await startWorld({ isIdle: true });
   const location = await world.setUpLocation();

@@ -74,8 +74,13 @@ test('without a session every page and form redirects to the sign-in and back', 
   await world.client.get('/admin/live/').set({ 'x-in-background': '1' }).expect(401);
   await world.client.get('/admin/live/').expect(303);
   const leave = `/admin/locations/${location.id}`;
-  await world.client.post(leave).set(htmlHeaders).type('form').send({ do: 'disconnect' }).expect(303);
-  await world.client.post('/admin/sign-out').set(htmlHeaders).expect(403);
+  const lost = await world.client.post(leave).set(htmlHeaders).type('form').send({ do: 'disconnect' }).expect(303);
+  expect((await world.client.get(String(lost.headers.location)).set(htmlHeaders).expect(200)).text).toContain(
+    'no change was made',
+  );
+  expect((await openSignInForm(world)).page.text).not.toContain('no change was made');
+  const out = await world.client.post('/admin/sign-out').set(htmlHeaders).expect(303);
+  expect(out.headers.location).toBe('/admin/sign-in');
   expect((await world.api.get(`/locations/${location.id}`)).body.status).toBe('active');
 
   for (const to of [
@@ -128,6 +133,9 @@ test('a forged form is rejected: without the session’s token, with another ses
   expect((await world.api.get(`/locations/${location.id}`)).body.status).toBe('active');
   const form = await openSignInForm(world);
   await submitSignIn(world, { ...form, csrf: 'invented' }).expect(403);
+  // The form of a tab in which an earlier session was open: nobody is shown JSON.
+  const stale = await operator.post('/sign-out', { csrf: (await signInOperator(world)).csrf }).expect(403);
+  expect(stale.text).toContain('Form expired');
   await submitSignIn(world, form).set('origin', 'https://evil.example').expect(403);
 
   const own = { origin: world.url, 'sec-fetch-site': 'same-origin' };

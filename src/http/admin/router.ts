@@ -7,7 +7,7 @@ import { requireCsrfToken } from './csrf.ts';
 import { type AdminPageDeps, createAdminPages } from './pages/registry.ts';
 import { requireOperator } from './session.ts';
 import { createAdminShell } from './shell.ts';
-import { createSignInRouter, type SignInDeps } from './sign-in.ts';
+import { createSignInRouter, createSignOut, type SignInDeps } from './sign-in.ts';
 
 export interface AdminRouterDeps extends SignInDeps, PageRouterDeps, PageDeps, AdminPageDeps {}
 
@@ -25,11 +25,12 @@ export function createAdminRouter(deps: AdminRouterDeps): Router {
   const shell = createAdminShell({ version: deps.version, https: deps.appUrl.startsWith('https:') });
   const router = Router({ caseSensitive: true });
   router.use(setAdminHeaders);
-  router.use(['/sign-in', '/sign-out'], express.urlencoded({ extended: false, limit: '64kb' }));
+  router.use('/sign-in', express.urlencoded({ extended: false, limit: '64kb' }));
   router.use(createSignInRouter(deps));
   // Strangers cannot make the program read a large form.
   router.use(requireOperator(deps), express.urlencoded({ extended: false, limit: maxFormBytes }));
   router.use(requireCsrfToken, dropEmptyFields);
+  router.post('/sign-out', createSignOut(deps));
   router.use('/live', createLiveRouter(deps, pages, shell));
   router.use(createPageRouter(deps, pages, shell));
   const handleProblem: ErrorRequestHandler = async (thrown, request, response, next) => {

@@ -72,7 +72,7 @@ export function requireOperator(deps: OperatorSessionDeps): RequestHandler {
     const isBackground = request.get(backgroundHeader) !== undefined;
     if (endsAtMs === null) {
       if (isBackground) throw new AppError('unauthorized', 'The session has ended. Please sign in again.');
-      return response.redirect(303, toSignInPath(request.originalUrl));
+      return response.redirect(303, toSignInPath(request));
     }
     response.locals.access = 'operator';
     response.locals.streamHolder = {
@@ -91,10 +91,12 @@ export function requireOperator(deps: OperatorSessionDeps): RequestHandler {
 
 const adminPath = '/admin';
 
-/** Returns the path of the sign-in page, with the page to return to. */
-function toSignInPath(wanted: string): string {
-  const to = toAdminPath(wanted);
-  return `${adminPath}/sign-in${to === adminPath ? '' : `?${new URLSearchParams({ to })}`}`;
+/** Returns the path of the sign-in page, with the page to return to, and whether a form was sent, which is lost. */
+function toSignInPath({ method, path, originalUrl }: Request): string {
+  const to = toAdminPath(originalUrl);
+  const isUnsent = method === 'POST' && path !== '/sign-out';
+  const query = new URLSearchParams({ ...(to === adminPath ? {} : { to }), ...(isUnsent ? { unsent: '' } : {}) });
+  return `${adminPath}/sign-in${query.size > 0 ? `?${query}` : ''}`;
 }
 
 /** Returns the requested path if it is one of the operator's pages, else their start page: prevents open redirects. */

@@ -1,4 +1,4 @@
-import { type RequestHandler, type Response, Router } from 'express';
+import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { type AuditAction, audit } from '../../audit/audit-log.ts';
 import { type AppError, isAppError } from '../../core/errors.ts';
 import type { NewId } from '../../core/ids.ts';
@@ -10,7 +10,6 @@ import { getOperatorCookie } from '../middleware/sessions.ts';
 import type { LiveStreams } from '../pages/framework/live.ts';
 import { createViewTools } from '../pages/framework/render.ts';
 import { type Text, toProblem } from '../pages/framework/texts.ts';
-import { requireCsrfToken } from './csrf.ts';
 import { endSession, findSessionEndMs, type OperatorSessionDeps, startSession, toAdminPath } from './session.ts';
 import { createSignInForm, type SignInFormDeps } from './sign-in-form.ts';
 
@@ -25,7 +24,7 @@ export interface SignInDeps extends OperatorSessionDeps, SignInFormDeps {
 /** Per IP address. */
 const requestLimit = { points: 60, duration: 60 };
 
-/** Creates the routes to sign in with the operator's token and to sign out. Needs parsed forms and the session. */
+/** Creates the routes to sign in with the operator's token. Needs parsed forms and the session. */
 export function createSignInRouter(deps: SignInDeps): Router {
   const router = Router({ caseSensitive: true });
   const form = createSignInForm(deps);
@@ -42,14 +41,12 @@ export function createSignInRouter(deps: SignInDeps): Router {
         hasToken: deps.adminToken !== undefined,
         isSandbox: deps.sandboxUrl !== undefined,
         isWrong: problem?.code === 'wrong',
+        isUnsent: request.query.unsent !== undefined,
         problem: problem?.error ? toProblem(text, problem.error) : null,
         hidden: deps.adminToken === undefined ? {} : form.fields(response),
         to: toAdminPath(request.query.to ?? request.body?.to),
       });
   };
-
-  const recordSignIn = (response: Response, action: AuditAction) =>
-    audit(deps.db.client, deps, { actor: 'operator', action, details: `From ${response.req.ip ?? 'an unknown address'}.` });
 
   router.get('/sign-in', limitRequests(requestLimit), (request, response) => {
     if (findSessionEndMs(deps, request) !== null) return response.redirect(303, toAdminPath(request.query.to));
@@ -67,7 +64,7 @@ export function createSignInRouter(deps: SignInDeps): Router {
     }
     await startSession(deps, request);
     form.clear(response);
-    await recordSignIn(response, 'operator_signed_in');
+    await recordSession(deps, request, 'operator_signed_in');
     response.redirect(303, toAdminPath(request.body.to));
   };
 
@@ -81,15 +78,22 @@ export function createSignInRouter(deps: SignInDeps): Router {
     }
   });
 
-  router.post('/sign-out', requireCsrfToken, async (request, response) => {
-    if (findSessionEndMs(deps, request) !== null) await recordSignIn(response, 'operator_signed_out');
+  return router;
+}
+
+/** Creates the handler that ends the operator's session. Needs a session and its CSRF check. */
+export function createSignOut(deps: SignInDeps): RequestHandler {
+  return async (request, response) => {
+    await recordSession(deps, request, 'operator_signed_out');
     deps.live.end(request.sessionID);
     await endSession(request);
     const { name, path } = getOperatorCookie(deps.appUrl.startsWith('https:'));
     // Not "cookies": that would end sessions of other programs under the same domain.
     response.clearCookie(name, { path }).set('clear-site-data', '"cache", "storage"');
     response.redirect(303, '/admin/sign-in');
-  });
+  };
+}
 
-  return router;
+function recordSession(deps: SignInDeps, { ip }: Request, action: AuditAction): Promise<void> {
+  return audit(deps.db.client, deps, { actor: 'operator', action, details: `From ${ip ?? 'an unknown address'}.` });
 }

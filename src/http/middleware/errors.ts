@@ -75,8 +75,9 @@ const clientErrors: Record<number, { code: ErrorCode; message: string }> & { 400
 };
 
 function acceptsPage(request: Request, response: Response): boolean {
-  const isForPeople = request.method === 'GET' && !request.originalUrl.startsWith('/api');
-  return isForPeople && response.locals.text !== undefined && request.accepts(['html', 'json']) === 'html';
+  if (request.originalUrl.startsWith('/api') || response.locals.text === undefined) return false;
+  // A form that a browser posts asks for HTML; scripts and mail programs that post accept anything.
+  return request.accepts(request.method === 'GET' ? ['html', 'json'] : ['json', 'html']) === 'html';
 }
 
 function renderProblem(response: Response, error: AppError): void {
