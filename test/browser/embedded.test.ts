@@ -203,6 +203,7 @@ testInBrowser('a viewer who can’t be identified sees what to do', async (brows
 
   await using parent = await startParentFrame(world);
   const frame = await parent.open(page, { companyId: 'unheard-of', activeLocation: 'nowhere' });
-  await frame.getByRole('heading', { name: 'Not allowed' }).waitFor();
+  await frame.getByRole('heading', { name: 'The app is not installed here' }).waitFor();
+  await frame.getByText('An admin of the agency can install it').waitFor();
   await page.context().close();
 });
