@@ -7,8 +7,9 @@ import { isIPv6 } from 'node:net';
  * @param prefixBits bits of an IPv6 address that distinguish callers
  */
 export function toNetwork(address: string | undefined, prefixBits: 56 | 64): string {
-  const groups = parseGroups(address ?? '');
-  if (!groups) return address ?? 'unknown';
+  const host = withoutPort(address ?? 'unknown');
+  const groups = parseGroups(host);
+  if (!groups) return host;
   if (isMappedIpv4(groups)) return groups.slice(6).flatMap(toBytes).join('.');
   const kept = groups.map((group, index) => {
     const bits = Math.min(Math.max(prefixBits - index * 16, 0), 16);
@@ -16,6 +17,11 @@ export function toNetwork(address: string | undefined, prefixBits: 56 | 64): str
   });
   const text = kept.map((group) => group.toString(16)).slice(0, Math.ceil(prefixBits / 16));
   return `${text.join(':')}::/${prefixBits}`;
+}
+
+/** Removes the port that some proxies add in X-Forwarded-For: it differs with each connection of the same caller. */
+function withoutPort(address: string): string {
+  return address.replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1').replace(/^\[(.+)\](?::\d+)?$/, '$1');
 }
 
 /** Returns the eight groups of an IPv6 address; null for any other text. */

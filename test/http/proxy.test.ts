@@ -37,6 +37,9 @@ test('forwarded headers count only from a trusted proxy; from others they are wa
   const one = edge(1);
   for (let host = 0; host < 20; host++) await tryToken(one, `192.0.2.${host}, 198.51.100.1`).expect(401);
   await tryToken(one, '192.0.2.99, 198.51.100.1').expect(429);
+  // Some proxies add the caller's port, another one for each connection.
+  for (let port = 50_000; port < 50_020; port++) await tryToken(one, `198.51.100.2:${port}`).expect(401);
+  await tryToken(one, '198.51.100.2:50020').expect(429);
   expect(warnings.length).toBe(2);
   const none = edge(0);
   await tryToken(none, '198.51.100.1').expect(401);

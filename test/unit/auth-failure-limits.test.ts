@@ -13,6 +13,10 @@ test('a network of IPv6 is its prefix in every form of the address; IPv4 is itse
   expect(toNetwork('::ffff:cb00:7109', 56)).toBe('203.0.113.9');
   expect(toNetwork('203.0.113.9', 56)).toBe('203.0.113.9');
   expect(toNetwork(undefined, 64)).toBe('unknown');
+  // As Azure's Application Gateway and IIS write X-Forwarded-For.
+  expect(toNetwork('203.0.113.9:50123', 64)).toBe('203.0.113.9');
+  expect(toNetwork('[2001:db8:1:2::6]:50123', 64)).toBe('2001:db8:1:2::/64');
+  expect(toNetwork('[2001:db8:1:2::6]', 64)).toBe('2001:db8:1:2::/64');
 });
 
 test('two IPv6 addresses count as one exactly when their first 64 bits are the same', () => {
