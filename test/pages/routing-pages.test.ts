@@ -4,6 +4,13 @@ import { startWorld } from '../support/world.ts';
 
 const path = 'channels/sms/routing';
 
+/** Reads the hidden fields of a rule's forms. */
+async function readShownRule(pages: Awaited<ReturnType<typeof createPageClient>>, index: number) {
+  const { text } = await pages.get(path).expect(200);
+  const field = new RegExp(`name="index" value="${index}"><input type="hidden" name="rule" value="([^"]+)"`).exec(text)?.[1];
+  return { index: String(index), rule: String(field).replaceAll('&#34;', '"') };
+}
+
 test('a person adds a connection, writes rules, sees a decision explained before and after a send, in both languages', async () => {
   await using world = await startWorld();
   const { id, companyId, contact, connectionId } = await world.setUpLocation();
@@ -36,7 +43,7 @@ test('a person adds a connection, writes rules, sees a decision explained before
   for (const action of ['unpause', 'makeDefault', 'up', 'down']) {
     await pages.post(path, { do: action, connectionId: second.id }).expect(200);
   }
-  await pages.post(path, { do: 'removeRule', index: '0' }).expect(200);
+  await pages.post(path, { do: 'removeRule', ...(await readShownRule(pages, 0)) }).expect(200);
   await pages.post(path, { do: 'emptyPool' }).expect(200);
   await pages.post(path, { do: 'remove', connectionId }).expect(200);
   expect(await world.db.connection.findMany({ select: { id: true, isDefault: true } })).toEqual([
@@ -88,10 +95,21 @@ test('rules move up and down, and a user is chosen by name where the app may lis
     const { rules } = (await world.api.get(`/locations/${id}/routing/sms`).expect(200)).body;
     return rules.map(({ when }: { when: { assignedTo: string } }) => when.assignedTo);
   };
-  await pages.post(path, { do: 'moveRule', index: '1', to: 'up' }).expect(200);
+  const second = await readShownRule(pages, 1);
+  await pages.post(path, { do: 'moveRule', ...second, to: 'up' }).expect(200);
   expect(await users()).toEqual(['unlisted', 'ben']);
-  await pages.post(path, { do: 'moveRule', index: '0', to: 'up' }).expect(200);
-  await pages.post(path, { do: 'moveRule', index: '0', to: 'down' }).expect(200);
+  const first = await readShownRule(pages, 0);
+  await pages.post(path, { do: 'moveRule', ...first, to: 'up' }).expect(200);
+  await pages.post(path, { do: 'moveRule', ...first, to: 'down' }).expect(200);
+  expect(await users()).toEqual(['ben', 'unlisted']);
+
+  // In another tab the page still shows the earlier order.
+  for (const stale of [first, { ...second, index: '3' }]) {
+    for (const action of ['removeRule', 'moveRule']) {
+      const { text } = await pages.post(path, { do: action, to: 'down', ...stale }).expect(200);
+      expect(text).toContain('The rules have changed since this page was opened');
+    }
+  }
   expect(await users()).toEqual(['ben', 'unlisted']);
   world.highlevel.faults.add({ operation: 'searchUsers', times: 1, effect: { status: 500 } });
   world.clock.jump(11 * 60_000);

@@ -19,7 +19,9 @@ const previewBody = z.object({
   text: optionalField(z.string().max(1_000)),
 });
 
-const ruleIndex = z.coerce.number().int().min(0).max(200);
+/** A rule by its place and as it was shown: in another tab, or by another person, the rules may have changed since. */
+const shownRule = z.object({ index: z.coerce.number().int().min(0).max(200), rule: z.string() });
+type Rules = RoutingPolicy['rules'];
 
 export interface RoutingPageDeps extends ChannelPageDeps {
   installations: Pick<Installations, 'listLocationUsers'>;
@@ -34,11 +36,23 @@ export function createRoutingPage(deps: RoutingPageDeps) {
     getProvider(deps, providerKey);
     return { locationId: location.resourceId, providerKey };
   };
-  const changePolicy = async (input: LocationInput, change: (policy: RoutingPolicy) => unknown) => {
+  /** @param change returns null when the rules are not those that were shown */
+  const changePolicy = async (input: LocationInput, change: (policy: RoutingPolicy) => object | null) => {
     const ref = toRef(input);
-    const policy = routingPolicy.parse(change(await connections.getRoutingPolicy(ref)));
+    const changed = change(await connections.getRoutingPolicy(ref));
+    if (changed === null) return { notice: input.text('routing.rules.changed') };
+    const policy = routingPolicy.parse(changed);
     await connections.setRoutingPolicy(ref, policy, toActor(input.access));
     return { notice: input.text('routing.saved') };
+  };
+  const changeRule = (
+    input: LocationInput & { body: z.output<typeof shownRule> },
+    change: (rules: Rules, index: number) => Rules,
+  ) => {
+    const { index, rule } = input.body;
+    return changePolicy(input, (policy) =>
+      JSON.stringify(policy.rules[index]) === rule ? { ...policy, rules: change(policy.rules, index) } : null,
+    );
   };
 
   return definePage({
@@ -66,6 +80,7 @@ export function createRoutingPage(deps: RoutingPageDeps) {
           userName: users?.find(({ id }) => id === rule.when.assignedTo)?.name ?? null,
           to: names.get(rule.connectionId) ?? text('routing.removed'),
           sender: rule.sender,
+          shown: JSON.stringify(rule),
         })),
         pool: policy.spread.map(({ connectionId, sender, weight }) => ({
           to: names.get(connectionId) ?? text('routing.removed'),
@@ -94,15 +109,13 @@ export function createRoutingPage(deps: RoutingPageDeps) {
       }),
       moveRule: defineAction({
         permission: 'write',
-        body: z.object({ index: ruleIndex, to: z.enum(['up', 'down']) }),
-        run: (input) =>
-          changePolicy(input, (policy) => ({ ...policy, rules: move(policy.rules, input.body.index, input.body.to) })),
+        body: shownRule.extend({ to: z.enum(['up', 'down']) }),
+        run: (input) => changeRule(input, (rules, index) => move(rules, index, input.body.to)),
       }),
       removeRule: defineAction({
         permission: 'write',
-        body: z.object({ index: ruleIndex }),
-        run: (input) =>
-          changePolicy(input, (policy) => ({ ...policy, rules: policy.rules.filter((_rule, at) => at !== input.body.index) })),
+        body: shownRule,
+        run: (input) => changeRule(input, (rules, index) => rules.filter((_rule, at) => at !== index)),
       }),
       addToPool: defineAction({
         permission: 'write',
