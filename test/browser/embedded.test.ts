@@ -1,5 +1,6 @@
 import { advanceUntilShown, inspect, openPage, testInBrowser } from '../support/browser.ts';
 import { createKeyboard } from '../support/keyboard.ts';
+import { createPageClient } from '../support/page-client.ts';
 import { startParentFrame } from '../support/parent-frame.ts';
 import { startWorld } from '../support/world.ts';
 
@@ -174,6 +175,28 @@ testInBrowser(
     await page.context().close();
   },
 );
+
+testInBrowser('a button with the focus stays that button when a live change moves its row', async (browser) => {
+  await using world = await startWorld({ services });
+  const location = await world.setUpLocation();
+  const admin = { companyId: location.companyId, activeLocation: location.id, role: 'admin' };
+  const pages = await createPageClient(world, admin);
+  const { url, secret } = world.vendor;
+  for (let count = 0; count < 2; count++) {
+    await pages.post('channels/sms/connect?type=gateway&add=1', { do: 'connect', type: 'gateway', add: '1', url, secret });
+  }
+  await using parent = await startParentFrame(world);
+  const { page } = await openPage(browser);
+  const frame = await parent.open(page, admin, { hash: '#/channels/sms/routing' });
+  const row = frame.locator('#connections li[id]').nth(1);
+  const connectionId = String(await row.getAttribute('id')).replace('connection-', '');
+  await row.locator('summary').click();
+  await row.getByRole('button', { name: 'Pause' }).focus();
+  await pages.post('channels/sms/routing', { do: 'up', connectionId }).expect(200);
+  await advanceUntilShown(world, frame.locator(`#connections li[id]:first-child#connection-${connectionId}`));
+  expect(await frame.locator('button:focus').textContent()).toMatch(/^Pause /);
+  await page.context().close();
+});
 
 testInBrowser('a download that fails saves no file and shows why', async (browser) => {
   await using world = await startWorld({ isIdle: true, services });

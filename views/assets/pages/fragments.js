@@ -41,6 +41,7 @@ export function showFragment({ title, notice, nav, page }, { isNew }) {
 /** Updates the links and the live parts that are also in `page`; focus, scroll position and open details stay. */
 export function refreshParts({ nav, page }) {
   const restoreScroll = captureScrollAnchor();
+  const focused = document.activeElement;
   if (nav) morph(byId('nav'), nav);
   for (const part of document.querySelectorAll('[data-live]')) {
     const now = page.querySelector(`#${CSS.escape(part.id)}`);
@@ -49,6 +50,8 @@ export function refreshParts({ nav, page }) {
     morph(part, now);
     for (const { name, value } of now.attributes) part.setAttribute(name, value);
   }
+  // An element that was moved to another place has lost the focus.
+  if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
   restoreScroll();
 }
 
