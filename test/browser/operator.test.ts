@@ -104,3 +104,40 @@ testInBrowser(
     await page.context().close();
   },
 );
+
+testInBrowser(
+  'many open tabs do not keep the next one from loading, and one that is shown again is current',
+  async (browser) => {
+    await using world = await startWorld({ isIdle: true });
+    const { page } = await openPage(browser);
+    await page.goto(`${world.url}/admin`);
+    await page.getByLabel('Operator token').fill(adminToken);
+    await page.keyboard.press('Enter');
+    await heading(page, 'System status');
+    // A browser under test shows all tabs at once.
+    const setHidden = (tab: Page, isHidden: boolean) =>
+      tab.evaluate(`Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'))`);
+    await setHidden(page, true);
+    for (let count = 0; count < 6; count++) {
+      const tab = await page.context().newPage();
+      await tab.goto(`${world.url}/admin/locations`);
+      await heading(tab, 'Locations');
+      await setHidden(tab, true);
+    }
+    await page.getByText('No alert is open.').waitFor();
+    const now = new Date(world.clock.now());
+    const alert = {
+      kind: 'auth_failures' as const,
+      subject: 'x',
+      dedupKey: 'x',
+      details: 'x',
+      startedAt: now,
+      lastSeenAt: now,
+    };
+    await world.db.alert.create({ data: { id: world.services.newId(), ...alert } });
+    await setHidden(page, false);
+    await advanceUntilShown(world, page.getByText('1 alert is open'));
+    await page.context().close();
+  },
+);

@@ -7,15 +7,24 @@ import { refreshParts } from './fragments.js';
 const initialRetryDelayMs = 1_000;
 const maxRetryDelayMs = 30_000;
 let activeStreams = null;
+let followed = null;
+
+// Over HTTP/1.1 a browser has six connections to a host, for all tabs together: with six streams, a seventh tab would never load.
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) stopLive();
+  else if (followed) followLive(followed);
+});
 
 /**
- * Follows the live parts of the current page and stops the earlier ones.
+ * Follows the live parts of the current page, while it is visible, and stops the earlier ones.
  *
  * @param shell `request(address, options)` fetches; `live` and `page` are path prefixes; `read(html)` parses the links and the page of
  * a response; `gone()` runs when the page no longer exists
  */
 export function followLive(shell) {
   stopLive();
+  followed = shell;
+  if (document.hidden) return;
   const paths = new Set([...document.querySelectorAll('[data-live]')].map(({ dataset }) => dataset.live));
   activeStreams = new AbortController();
   document.getElementById('offline').hidden = true;
