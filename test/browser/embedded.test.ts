@@ -228,5 +228,12 @@ testInBrowser('a viewer who can’t be identified sees what to do', async (brows
   const frame = await parent.open(page, { companyId: 'unheard-of', activeLocation: 'nowhere' });
   await frame.getByRole('heading', { name: 'The app is not installed here' }).waitFor();
   await frame.getByText('An admin of the agency can install it').waitFor();
+
+  // Another process does not know the session secret yet, or no longer.
+  const { id, companyId } = await world.install();
+  const error = { code: 'unauthorized', message: 'x' };
+  await page.route('**/embed/pages/**', (route) => route.fulfill({ status: 401, json: { error } }));
+  const refused = await parent.open(page, { companyId, activeLocation: id, role: 'user' });
+  await refused.getByRole('heading', { name: 'Session expired' }).waitFor();
   await page.context().close();
 });
