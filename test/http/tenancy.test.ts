@@ -1,6 +1,9 @@
 import { apiScopes } from '../../src/core/api-token.ts';
+import { createAdminPages } from '../../src/http/admin/pages/registry.ts';
+import { createPages } from '../../src/http/pages/registry.ts';
 import { createApiClient } from '../support/api-client.ts';
-import { startWorld } from '../support/world.ts';
+import { createPageClient } from '../support/page-client.ts';
+import { startWorld, type World } from '../support/world.ts';
 
 /** Lesson 14: tenancy comes from the token alone. Generated from the description, so that a new address can't be forgotten. */
 
@@ -11,11 +14,12 @@ interface Operation {
   parameters: { name: string; in: string }[];
 }
 
-test('a token of tenant A reads and changes no data of tenant B, at any endpoint of the API', async () => {
-  await using world = await startWorld({ isIdle: true });
+const secret = 'only tenant B may read this';
+
+/** Two agencies with a location each; B's has one of everything, and all of it is named or says the secret. */
+async function setUpTenants(world: World) {
   const [a, b] = [await world.setUpLocation(), await world.setUpLocation()];
   const companyIds = { [a.id]: 'CompanyOfTenantA0001', [b.id]: 'CompanyOfTenantB0001' };
-  const secret = 'only tenant B may read this';
   for (const [resourceId, companyId] of Object.entries(companyIds)) {
     await world.db.installation.updateMany({
       where: { resourceId },
@@ -41,6 +45,23 @@ test('a token of tenant A reads and changes no data of tenant B, at any endpoint
     contactId: b.contact.id,
     erasureId: '01930000-0000-7000-8000-000000000000',
   };
+  return { a, b, companyIds, idsOfB, snapshot };
+
+  async function snapshot() {
+    return {
+      connections: await world.db.connection.findMany({ where: { locationId: b.id } }),
+      endpoints: await world.db.webhookEndpoint.findMany(),
+      messages: await world.db.message.findMany({ where: { locationId: b.id } }),
+      installations: (await world.db.installation.findMany({ where: { companyId: companyIds[b.id] as string } })).map(
+        ({ resourceId, status }) => [resourceId, status],
+      ),
+    };
+  }
+}
+
+test('a token of tenant A reads and changes no data of tenant B, at any endpoint of the API', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { a, b, companyIds, idsOfB, snapshot } = await setUpTenants(world);
 
   const bearer = (
     await world.api.post(`/locations/${a.id}/tokens`, { name: 'all', scopes: apiScopes, expiresInDays: 1 }).expect(200)
@@ -84,15 +105,34 @@ test('a token of tenant A reads and changes no data of tenant B, at any endpoint
   }
   expect(tried).toBeGreaterThan(40);
   expect(await snapshot()).toEqual(before);
+});
 
-  async function snapshot() {
-    return {
-      connections: await world.db.connection.findMany({ where: { locationId: b.id } }),
-      endpoints: await world.db.webhookEndpoint.findMany(),
-      messages: await world.db.message.findMany({ where: { locationId: b.id } }),
-      installations: (await world.db.installation.findMany({ where: { companyId: companyIds[b.id] as string } })).map(
-        ({ resourceId, status }) => [resourceId, status],
-      ),
-    };
+test('no page, download or form of tenant A reads or changes anything of tenant B', async () => {
+  await using world = await startWorld({ isIdle: true });
+  const { a, b, companyIds, idsOfB, snapshot } = await setUpTenants(world);
+  const companyId = companyIds[a.id] as string;
+  const clients = {
+    location: await createPageClient(world, { companyId, activeLocation: a.id, role: 'admin' }),
+    agency: await createPageClient(world, { companyId, type: 'agency', role: 'admin' }),
+  };
+  const pages = [...createPages(world.services), ...createAdminPages(world.services)];
+  const before = await snapshot();
+  for (const page of pages) {
+    const path = page.path.replace(/:(\w+)/g, (_, name: string) => idsOfB[name] ?? `no id for :${name}`);
+    for (const [kind, client] of Object.entries(clients)) {
+      // B's location, and B's objects below A's.
+      const hasIds = /:(?!providerKey)/.test(page.path);
+      const own = kind === 'agency' && page.scope === 'location' ? `locations/${a.id}/` : '';
+      const prefixes = [...(page.scope === 'location' ? [`locations/${b.id}/`] : []), ...(hasIds ? [own] : [])];
+      for (const address of prefixes.map((prefix) => `${prefix}${path}`.replace(/\/$/, ''))) {
+        const fields = { locationId: b.id, connectionId: b.connectionId, id: idsOfB.id as string, confirm: secret };
+        const responses = [await client.get(address), ...(page.download ? [await client.get(`${address}/download`)] : [])];
+        for (const name of Object.keys(page.actions)) responses.push(await client.post(address, { do: name, ...fields }));
+        for (const { status, text } of responses) {
+          expect({ kind, address, status, leaks: text.includes(secret) }).toEqual({ kind, address, status: 404, leaks: false });
+        }
+      }
+    }
   }
+  expect(await snapshot()).toEqual(before);
 });
