@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { SmppConfig } from '../../src/channels/smpp/config.ts';
 import { listFindings } from '../../src/channels/smpp/findings.ts';
+import { createIdBook } from '../../src/channels/smpp/id-book.ts';
 import { applyRule, convertId, idForms, learnRule } from '../../src/channels/smpp/message-ids.ts';
 import { readReceipt } from '../../src/channels/smpp/receipt.ts';
 import { createSmppChannel } from '../../src/channels/smpp/smpp.ts';
@@ -81,6 +82,21 @@ test('a rule that is learned from one pair of ids leads from every other receipt
   );
   expect(convertId('z', 'hex_to_decimal')).toBeNull();
   expect(convertId('1'.repeat(1_000), 'hex_to_decimal')).toBeNull();
+});
+
+test('digits that are the ids of two messages in two forms mean the one to the recipient of the receipt', () => {
+  const toNumber = (index: number) => `+1202555${String(index).padStart(4, '0')}`;
+  const book = createIdBook({ rule: null, recent: [], unmatched: [] }, null);
+  for (let index = 1; index <= 0x20; index++) book.remember({ id: index.toString(16), to: toNumber(index) });
+  // 16 is 0x10 in decimal, and also the hexadecimal id of the 22nd message.
+  expect(book.resolve({ ids: ['16'], to: toNumber(16) })).toMatchObject({ externalId: '10', isKnown: true });
+  // A message of an earlier process, whose recipient none of this one's has.
+  expect(book.resolve({ ids: ['20'], to: '+12025559999' })).toMatchObject({ externalId: '14', isKnown: false });
+  expect(book.getState().rule).toMatchObject({ form: 'hex_to_decimal' });
+  const other = createIdBook({ rule: null, recent: [], unmatched: [] }, null);
+  other.remember({ id: 'a1', to: toNumber(1) });
+  // Some carriers mask the recipient.
+  expect(other.resolve({ ids: ['A1'], to: 'xxxx' })).toMatchObject({ externalId: 'a1', isKnown: true });
 });
 
 test.each(['hex', 'decimal'] as const)(

@@ -71,18 +71,19 @@ export function createIdBook(saved: IdBookState, fixedForm: IdForm | null): IdBo
     return learned ? [learned, ...idForms.filter((form) => form !== learned)] : idForms;
   }
 
-  /** The same digits may be an id in another form: then the recipient must be the same, too. */
-  function find(id: string, form: IdForm, to: string): KnownId | undefined {
-    const key = convertId(id, form);
-    const entries = key === null ? [] : (known.get(key) ?? []);
+  /** The same digits may be the id of another message in another form: the recipient decides. Some carriers write it differently. */
+  function match(ids: readonly string[], to: string): { entry: KnownId; rule: IdRule } | null {
+    const forms = listForms();
     const isSameRecipient = (entry: KnownId) => toTail(entry.to) === toTail(to);
-    return entries.findLast(isSameRecipient) ?? (form === 'same' ? entries.at(-1) : undefined);
+    const found = matchAmong(ids, forms, isSameRecipient);
+    return found || forms[0] !== 'same' ? found : matchAmong(ids, ['same'], () => true);
   }
 
-  function match(ids: readonly string[], to: string): { entry: KnownId; rule: IdRule } | null {
-    for (const form of listForms()) {
+  function matchAmong(ids: readonly string[], forms: readonly IdForm[], fits: (entry: KnownId) => boolean) {
+    for (const form of forms) {
       for (const [place, id] of ids.entries()) {
-        const entry = find(id, form, to);
+        const key = convertId(id, form);
+        const entry = key === null ? undefined : known.get(key)?.findLast(fits);
         const learned = entry && learnRule(id, entry.id, place, form);
         if (learned) return { entry, rule: learned };
       }
