@@ -7,6 +7,8 @@ import { readReceipt } from '../../src/channels/smpp/receipt.ts';
 import { createSmppChannel } from '../../src/channels/smpp/smpp.ts';
 import type { Pdu } from '../../src/core/smpp/pdu.ts';
 import { tags } from '../../src/core/smpp/pdu.ts';
+import { toReceipt } from '../../src/sandbox/vendors/smpp/deliveries.ts';
+import type { SimSms } from '../../src/sandbox/vendors/smpp/state.ts';
 import { startSmppWorld } from './smpp-world.ts';
 
 const toPdu = (text: string, changes: Partial<Pdu> = {}, esmClass = 4): Pdu => ({
@@ -125,6 +127,34 @@ test.each(['hex', 'decimal'] as const)(
     await second.close();
   },
 );
+
+test('what any receipt shows of the ids is known to a later session', async () => {
+  await using world = await startSmppWorld({ receiptIds: 'decimal' });
+  const { smsc } = world;
+  const first = await world.open();
+  await first.send(world.createMessage());
+  const enRoute = { word: 'ENROUTE', messageState: 1, form: 'decimal', now: world.clock.now() } as const;
+  await smsc.waitForAcknowledgement([smsc.push(toReceipt(smsc.state.messages[0] as SimSms, smsc.state.lastId, enRoute))]);
+  expect(world.listReceipts()).toEqual([]);
+  const outcome = await first.send(world.createMessage());
+  await first.close();
+  await world.waitFor(() => smsc.countBinds() === 0);
+  const second = await world.open();
+  await smsc.waitForAcknowledgement(smsc.deliver(smsc.state.lastId));
+  expect(world.listReceipts()).toMatchObject([{ externalId: (outcome as { externalIds?: string[] }).externalIds?.[0] }]);
+  await second.close();
+});
+
+test('a rule grows with each pair of ids, and a pair that shows less takes nothing from it', () => {
+  const book = createIdBook({ rule: null, recent: [], unmatched: [] }, null);
+  const news = ['10', '00AB', '12', '12'].map((id) => {
+    book.remember({ id, to: '+12025550143' });
+    return book.resolve({ ids: [id.toLowerCase().replace(/^0+/, '')], to: '+12025550143' })?.isNews;
+  });
+  expect(news).toEqual([true, true, false, false]);
+  const later = createIdBook(book.getState(), null);
+  expect(later.resolve({ ids: ['cd'], to: '+12025550144' })).toMatchObject({ externalId: '00CD' });
+});
 
 test('the first receipt of all may come before its response, and another process may have sent the message', async () => {
   await using world = await startSmppWorld({ receiptIds: 'decimal', responseDelayMs: 300 });

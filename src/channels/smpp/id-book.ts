@@ -1,4 +1,4 @@
-import { applyRule, convertId, type IdForm, type IdRule, idForms, learnRule, normalizeId } from './message-ids.ts';
+import { applyRule, convertId, type IdForm, type IdRule, idForms, learnRule, mergeRules, normalizeId } from './message-ids.ts';
 
 /** An id of a response and the recipient of its message. */
 export interface KnownId {
@@ -26,8 +26,8 @@ export interface IdBookState {
 export interface IdBook {
   /** Notes the id of a response. @returns receipts that came before it and are its own */
   remember(known: KnownId): UnmatchedReceipt[];
-  /** Finds the response's id that a receipt means. `isNew`: the rule was learned from it just now */
-  resolve(receipt: { ids: readonly string[]; to: string }): { externalId: string; isKnown: boolean; isNew: boolean } | null;
+  /** Finds the response's id that a receipt means. `isNews`: the rule has changed by it */
+  resolve(receipt: { ids: readonly string[]; to: string }): { externalId: string; isKnown: boolean; isNews: boolean } | null;
   /** Keeps a receipt until a rule is known. */
   keep(receipt: UnmatchedReceipt): void;
   hasRule(): boolean;
@@ -92,12 +92,10 @@ export function createIdBook(saved: IdBookState, fixedForm: IdForm | null): IdBo
   }
 
   function learn(next: IdRule): boolean {
-    const isNew = rule === null || rule.form !== next.form;
-    // Ids without a letter or a zero in front show neither.
-    rule =
-      rule && !isNew ? { ...next, width: next.width || rule.width, isUpperCase: next.isUpperCase || rule.isUpperCase } : next;
+    const before = rule;
+    rule = before?.form === next.form ? mergeRules(before, next) : next;
     recent = [];
-    return isNew;
+    return JSON.stringify(rule) !== JSON.stringify(before);
   }
 
   return {
@@ -115,14 +113,14 @@ export function createIdBook(saved: IdBookState, fixedForm: IdForm | null): IdBo
     },
     resolve({ ids, to }) {
       const found = match(ids, to);
-      if (found) return { externalId: found.entry.id, isKnown: true, isNew: learn(found.rule) };
+      if (found) return { externalId: found.entry.id, isKnown: true, isNews: learn(found.rule) };
       const id = ids[rule?.place ?? 0] ?? ids[0];
       if (id === undefined) return null;
       const fixed: IdRule | null = fixedForm
         ? { form: fixedForm, isExact: fixedForm === 'same', width: 0, isUpperCase: false, place: 0 }
         : null;
       const applied = rule ?? fixed;
-      return { externalId: applied ? applyRule(applied, id) : id, isKnown: false, isNew: false };
+      return { externalId: applied ? applyRule(applied, id) : id, isKnown: false, isNews: false };
     },
     keep(receipt) {
       unmatched = [...unmatched, receipt].slice(-maxUnmatched);

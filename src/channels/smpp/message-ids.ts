@@ -48,6 +48,16 @@ export function learnRule(receiptId: string, responseId: string, place: number, 
   };
 }
 
+/** Adds what one more pair of ids shows to a rule of the same form: ids without a letter or a zero in front show neither, and equal ones prove little. */
+export function mergeRules(known: IdRule, next: IdRule): IdRule {
+  return {
+    ...next,
+    isExact: known.isExact && next.isExact,
+    width: next.width || known.width,
+    isUpperCase: known.isUpperCase || next.isUpperCase,
+  };
+}
+
 /** Applies a rule to a receipt's id. @returns the id as the response had it; the receipt's own where the rule does not fit it */
 export function applyRule(rule: IdRule, receiptId: string): string {
   if (rule.isExact) return receiptId;

@@ -45,13 +45,16 @@ export function createReceiptReader({ store, book, emit, notice }: ReceiptReader
 
   async function apply(receipt: SmscReceipt, to: string): Promise<void> {
     const found = book.resolve({ ids: receipt.ids, to });
-    if (!found || receipt.state === null) return;
-    const { state } = receipt;
-    const error = state === 'failed' ? describeFailure(receipt) : null;
-    if (found.isNew) {
+    if (!found) return;
+    // Also by a receipt that decides nothing, which is often the first one.
+    if (found.isNews) {
       notice(`receipts of this carrier name messages as ${book.getState().rule?.form}`);
       await save();
-    } else if (!found.isKnown && !book.hasRule()) {
+    }
+    const { state } = receipt;
+    if (state === null) return;
+    const error = state === 'failed' ? describeFailure(receipt) : null;
+    if (!found.isKnown && !book.hasRule()) {
       book.keep({ ids: receipt.ids, to, state, error });
       await save();
     }
