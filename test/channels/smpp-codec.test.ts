@@ -66,6 +66,13 @@ test('an unknown command and a body that does not fit are different problems, wi
   expect(readPdu(long)).toMatchObject({ problem: 'body', sequence: 7, command: 'unbind' });
 });
 
+test.each([0, 0x80000000, 0xffffffff])('a message of a contact with sequence number %i is read as any other', (sequence) => {
+  const fields = { shortMessage: Buffer.from('hi') };
+  const read = readPdu(writePdu({ command: 'deliver_sm', status: 0, sequence, fields, tlvs: [] })) as Pdu;
+  expect(read.sequence).toBe(sequence);
+  expect(readUserData(read).toString()).toBe('hi');
+});
+
 test('optional fields that are not known are skipped; a response may have no body', () => {
   // submit_sm_resp of status 0 without a body, as some carriers write it.
   expect(readPdu(Buffer.from('00000010800000040000000000000001', 'hex'))).toMatchObject({

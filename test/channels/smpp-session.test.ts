@@ -101,6 +101,19 @@ test.each([
   await session.close();
 });
 
+test('a response whose body can’t be read says by its status what became of the message', async () => {
+  await using world = await startSmppWorld();
+  const session = await world.open();
+  world.smsc.setFault({ kind: 'unreadable', status: 0x0b });
+  expect(await session.send(world.createMessage())).toMatchObject({ kind: 'rejected', code: 'ESME_RINVDSTADR' });
+  world.smsc.setFault({ kind: 'unreadable', status: 0 });
+  // Sent again it would be doubled.
+  expect(await session.send(world.createMessage())).toMatchObject({ kind: 'accepted', externalIds: [] });
+  world.smsc.setFault(null);
+  expect(await session.send(world.createMessage())).toMatchObject({ kind: 'accepted', externalIds: [expect.any(String)] });
+  await session.close();
+});
+
 test('a refusal that a bind does not show keeps the connection held for a time', async () => {
   await using world = await startSmppWorld();
   const session = await world.open();

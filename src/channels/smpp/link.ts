@@ -170,7 +170,7 @@ export function createLink(deps: LinkDeps): Link {
     noteIdle();
   }
 
-  function handleProblem({ problem, message, sequence: number, command }: PduProblem): void {
+  function handleProblem({ problem, message, status, sequence: number, command }: PduProblem): void {
     deps.notice(`a command of the carrier could not be read: ${message}`);
     if (problem === 'stream') {
       respond('generic_nack', 0, responseStatuses.invalidLength);
@@ -178,12 +178,8 @@ export function createLink(deps: LinkDeps): Link {
       return;
     }
     if (command !== null && isResponse(command)) {
-      const found = pending.get(number);
-      if (!found) return;
-      pending.delete(number);
-      clock.clearTimeout(found.timer);
-      found.resolve({ kind: 'lost', message: 'The carrier’s response could not be read.' });
-      noteIdle();
+      // Its status says what became of the request: it counts as one of the many without a body.
+      settle({ command, status, sequence: number, fields: null, tlvs: [] });
       return;
     }
     const response = command && toResponse(command);

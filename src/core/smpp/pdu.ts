@@ -143,7 +143,7 @@ export type Fields = Readonly<Record<string, string | number | Buffer>>;
 export interface Pdu {
   readonly command: Command;
   readonly status: number;
-  /** From 1; 0 only in a `generic_nack` about something unreadable. */
+  /** Ours are from 1; a carrier's may be any, and 0 in a `generic_nack` about something unreadable. */
   readonly sequence: number;
   /** Null in a response without a body: carriers leave it out on an error, some always. */
   readonly fields: Fields | null;

@@ -7,7 +7,6 @@ import {
   headerOctets,
   isResponse,
   maxPduOctets,
-  maxSequence,
   type Pdu,
   type Tlv,
 } from './pdu.ts';
@@ -19,6 +18,7 @@ import {
 export interface PduProblem {
   readonly problem: 'stream' | 'command' | 'body';
   readonly message: string;
+  readonly status: number;
   readonly sequence: number;
   readonly command: Command | null;
 }
@@ -28,30 +28,28 @@ export interface PduProblem {
  */
 export function readPdu(octets: Buffer): Pdu | PduProblem {
   if (octets.length < headerOctets || octets.length > maxPduOctets || octets.readUInt32BE(0) !== octets.length) {
-    return createProblem('stream', 'its length is not that of a command', 0);
+    return createProblem('stream', 'its length is not that of a command');
   }
   const id = octets.readUInt32BE(4);
   const status = octets.readUInt32BE(8);
   const sequence = octets.readUInt32BE(12);
   const command = commandsById.get(id);
-  if (!command) return createProblem('command', `0x${id.toString(16)} is no known command`, sequence);
-  if (sequence > maxSequence || (sequence === 0 && command !== 'generic_nack')) {
-    return createProblem('body', 'its sequence number is out of range', sequence, command);
-  }
+  if (!command) return createProblem('command', `0x${id.toString(16)} is no known command`, { status, sequence });
   if (octets.length === headerOctets && (isResponse(command) || fieldsByCommand[command].length === 0)) {
     return { command, status, sequence, fields: fieldsByCommand[command].length === 0 ? {} : null, tlvs: [] };
   }
   const body = readBody(octets, command);
-  return typeof body === 'string' ? createProblem('body', body, sequence, command) : { command, status, sequence, ...body };
+  return typeof body === 'string'
+    ? createProblem('body', body, { status, sequence, command })
+    : { command, status, sequence, ...body };
 }
 
 function createProblem(
   problem: PduProblem['problem'],
   message: string,
-  sequence: number,
-  command: Command | null = null,
+  { status = 0, sequence = 0, command = null }: Partial<Pick<PduProblem, 'status' | 'sequence' | 'command'>> = {},
 ): PduProblem {
-  return { problem, message, sequence, command };
+  return { problem, message, status, sequence, command };
 }
 
 /** @returns a text about what does not fit */
@@ -128,7 +126,7 @@ export function createPduReader(): PduReader {
         if (next < headerOctets || next > maxPduOctets) {
           isBroken = true;
           rest = [];
-          found.push(createProblem('stream', `${next} is not the length of a command`, 0));
+          found.push(createProblem('stream', `${next} is not the length of a command`));
           break;
         }
         if (length < next) break;

@@ -12,6 +12,8 @@ import { createSmscState, type SimDelivery, type SimSms, type SmscState } from '
 /** A fault of the next messages, until another is set. `cut` and `hang_after_accepting` have accepted the message. */
 export type SmscFault =
   | { kind: 'status'; status: number }
+  /** A response whose id has no NUL at its end. */
+  | { kind: 'unreadable'; status: number }
   | { kind: 'hang' | 'hang_after_accepting' | 'drop' | 'cut' }
   | { kind: 'late'; ms: number };
 
@@ -77,6 +79,13 @@ export function createSmsc(options: SmscOptions) {
     write(bind, { command: toResponse(command) as Command, status, sequence, fields, tlvs: [] });
   }
 
+  function respondUnreadably({ socket }: Bind, { command, sequence }: Pdu, status: number): void {
+    const fields = { messageId: 'unended' };
+    const octets = writePdu({ command: toResponse(command) as Command, status, sequence, fields, tlvs: [] }).subarray(0, -1);
+    octets.writeUInt32BE(octets.length, 0);
+    socket.write(octets);
+  }
+
   function bindAccount(bind: Bind, pdu: Pdu, role: NonNullable<Bind['role']>): void {
     const { systemId, password, isRefused } = state.account;
     const isFull = options.maxBinds !== undefined && listBound().length >= options.maxBinds;
@@ -112,7 +121,8 @@ export function createSmsc(options: SmscOptions) {
     const fault = options.pickFault?.(checked) ?? fixedFault;
     if (fault?.kind === 'status') respond(bind, pdu, fault.status);
     if (fault?.kind === 'drop') bind.socket.destroy();
-    if (fault?.kind === 'hang' || fault?.kind === 'status' || fault?.kind === 'drop') return;
+    if (fault?.kind === 'unreadable') respondUnreadably(bind, pdu, fault.status);
+    if (fault?.kind === 'unreadable' || fault?.kind === 'hang' || fault?.kind === 'status' || fault?.kind === 'drop') return;
     pendingCount += 1;
     counts.maxPending = Math.max(counts.maxPending, pendingCount);
     const id = accept(checked);
