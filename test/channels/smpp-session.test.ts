@@ -119,6 +119,8 @@ test('a refusal that a bind does not show keeps the connection held for a time',
   const session = await world.open();
   world.smsc.setFault(status(0x0a));
   await session.send(world.createMessage());
+  // Its session is closed some time later.
+  await world.clock.tick(60_000);
   await session.close();
   const verify = () => world.world.settle(world.channel.setup?.verify(world.createContext()) as Promise<object>);
   expect(await verify()).toMatchObject({ kind: 'rejected', problems: [{ code: 'ESME_RINVSRCADR' }] });

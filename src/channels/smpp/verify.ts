@@ -25,10 +25,11 @@ export async function verifyConfig(context: SmppContext): Promise<VerifyResult> 
   const { bound, refusal } = parseState(await context.state.get());
   const key = toAccountKey(config);
   const now = context.clock.now();
-  if (bound?.as === key && now - bound.at < boundTtlMs) return { kind: 'verified', account };
   if (refusal?.as === key && now - refusal.at < refusalTtlMs) {
     return { kind: 'rejected', problems: [{ code: refusal.code, message: refusal.message }] };
   }
+  // After the refusal: a session that is still open renews its mark.
+  if (bound?.as === key && now - bound.at < boundTtlMs) return { kind: 'verified', account };
   try {
     const opened = await openBind(context, config.bindMode === 'pair' ? 'transmitter' : 'transceiver', {
       // A session will take it.
