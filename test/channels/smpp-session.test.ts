@@ -224,6 +224,26 @@ test('a response that comes after its time proves the send', async () => {
   await session.close();
 });
 
+test('a response that comes after its time proves its part of a long message, which continues after it', async () => {
+  let isLate = true;
+  await using world = await startSmppWorld({
+    pickFault: ({ place }) => (isLate && place?.part === 2 ? { kind: 'late', ms: 40_000 } : null),
+  });
+  const session = await world.open();
+  const outbound = world.createMessage({ text: 'a'.repeat(400) });
+  const lost = await world.world.settle(session.send(outbound));
+  expect(lost).toMatchObject({ kind: 'unknown', acceptedParts: [expect.any(String)] });
+  await world.waitFor(() => world.listReceipts().length === 1, 1_000);
+  const [proof] = world.listReceipts();
+  expect(proof).toMatchObject({ messageId: outbound.id, part: { index: 1, count: 3 }, state: 'accepted' });
+  isLate = false;
+  const acceptedParts = [...((lost as { acceptedParts?: string[] }).acceptedParts ?? []), proof?.externalId as string];
+  expect(await session.send({ ...outbound, acceptedParts })).toMatchObject({ kind: 'accepted' });
+  expect(world.smsc.counts.submits).toBe(3);
+  expect(world.smsc.state.messages).toMatchObject([{ text: 'a'.repeat(400) }]);
+  await session.close();
+});
+
 test('a carrier without a sign of life is left, and an awaited response is unknown', async () => {
   await using world = await startSmppWorld();
   const session = await world.open({ enquireLinkSeconds: 30, responseTimeoutSeconds: 10 });

@@ -1,5 +1,5 @@
 import { type Pdu, readText } from '../../core/smpp/pdu.ts';
-import type { ChannelEvent } from '../channel.ts';
+import type { ChannelEvent, ReceiptContent } from '../channel.ts';
 import type { IdBook, UnmatchedReceipt } from './id-book.ts';
 import { type LinkDeps, responseStatuses } from './link.ts';
 import { readReceipt, type SmscReceipt } from './receipt.ts';
@@ -26,7 +26,8 @@ export interface ReceiptReader {
 export interface SubmitTag {
   readonly messageId: string;
   readonly to: string;
-  readonly partCount: number;
+  /** Undefined for a message that is sent as one. */
+  readonly part: ReceiptContent['part'];
 }
 
 /** Creates the reader. Receipts are idempotent: one whose acknowledgement was lost comes again and changes nothing. */
@@ -84,12 +85,12 @@ export function createReceiptReader({ store, book, emit, notice }: ReceiptReader
     },
     remember,
     receiveLate({ tag }, response) {
-      const { messageId, to, partCount } = tag as SubmitTag;
+      const { messageId, to, part } = tag as SubmitTag;
       const id = readText(response, 'messageId');
-      if (response.command !== 'submit_sm_resp' || response.status !== 0 || !id || partCount !== 1) return;
+      if (response.command !== 'submit_sm_resp' || response.status !== 0 || !id) return;
       remember(id, to);
-      // Proves that the message, whose outcome was unknown, has arrived at the carrier.
-      void emit([{ kind: 'receipt', receipt: { messageId, externalId: id, state: 'accepted' } }]).catch(() => {});
+      // Proves that the message, or this part of it, whose outcome was unknown, has arrived at the carrier.
+      void emit([{ kind: 'receipt', receipt: { messageId, externalId: id, part, state: 'accepted' } }]).catch(() => {});
     },
     stop() {
       isStopped = true;

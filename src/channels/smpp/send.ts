@@ -121,7 +121,8 @@ export function createSender(deps: SenderDeps): Sender {
           const count = `${ids.length} of ${formatCount(requests.length, 'part')}`;
           return createUnsent('parts_left', `The carrier’s responses are slow: ${count} were sent until now.`, ids);
         }
-        const tag: SubmitTag = { messageId: message.id, to: message.to, partCount: requests.length };
+        const part = requests.length > 1 ? { index: ids.length, count: requests.length } : undefined;
+        const tag: SubmitTag = { messageId: message.id, to: message.to, part };
         const noteResponse = (response: Pdu) => noteId(response, message.to);
         const sent = await sendPart({ ...request, tag, noteResponse }, ids, isOwnSender);
         if (typeof sent !== 'string') return describePartial(sent, ids.length, requests.length);
