@@ -76,6 +76,15 @@ test('a carrier whose data coding 0 is UTF-8 gets and sends all letters in it', 
   await session.close();
 });
 
+test('a message without text is shown as one', async () => {
+  await using world = await startSmppWorld();
+  const session = await world.open();
+  const pushed = [toDelivery(Buffer.alloc(0)), toDelivery(Buffer.alloc(2), { dataCoding: 8 })].map(world.smsc.push);
+  await world.smsc.waitForAcknowledgement(pushed);
+  expect(world.listTexts()).toEqual(['[Message without text]', '[Message without text]']);
+  await session.close();
+});
+
 test('a message whose other parts do not come is passed on with a note, and a late part after it', () => {
   const parts = createParts();
   add(parts, toPart('begin', 1, 3));

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
+import { toText } from '../../core/foreign.ts';
 import { findTlv, type Pdu, readOctet, readText, readUserData, tags } from '../../core/smpp/pdu.ts';
 import { decodeText } from '../../core/sms/decode-text.ts';
 import type { DefaultCharset } from '../../core/sms/encode-text.ts';
@@ -150,7 +151,12 @@ function readSar({ tlvs }: Pdu): Concatenation | undefined {
 }
 
 function toEvent({ externalId, from, to, text }: WholeMessage): ChannelEvent {
-  return { kind: 'inbound', inbound: { externalId, from, to: to || undefined, text, attachments: [], sentExternally: false } };
+  // HighLevel refuses a message without any.
+  const shown = toText(text) ?? '[Message without text]';
+  return {
+    kind: 'inbound',
+    inbound: { externalId, from, to: to || undefined, text: shown, attachments: [], sentExternally: false },
+  };
 }
 
 function digestPdu(pdu: Pdu): string {
