@@ -3,7 +3,7 @@ import type { SmsOptions } from '../core/sms/sms-message.ts';
 import type { FetchedFile, FetchFailure } from '../runtime/fetch-file.ts';
 import type { ChannelContext } from './context.ts';
 import type { DefaultDelivery } from './delivery-settings.ts';
-import type { OutboundMessage, ReceiptContent, SendOutcome } from './messages.ts';
+import type { IsOfAnother, OutboundMessage, ReceiptContent, SendOutcome } from './messages.ts';
 import type { ChannelSession } from './session.ts';
 import type { ChannelSetup } from './setup.ts';
 import type { ConfigSuggestions } from './suggestions.ts';
@@ -51,9 +51,15 @@ export interface Channel<Config extends object = object> {
    * Asks the vendor about a send whose response was lost.
    *
    * @param since start of that attempt
+   * @param isOfAnother returns whether the vendor has given an id to another message: a message that is found by its content may be an equal one
    * @returns null when the vendor knows no such message, or cannot say
    */
-  lookUpSend?(context: ChannelContext<Config>, message: OutboundMessage, since: Date): Promise<SendOutcome | null>;
+  lookUpSend?(
+    context: ChannelContext<Config>,
+    message: OutboundMessage,
+    since: Date,
+    isOfAnother?: IsOfAnother,
+  ): Promise<SendOutcome | null>;
   /** Asks the vendor for the state of a message whose receipt may be lost. @returns null when it has no newer state, or cannot say */
   lookUpReceipt?(context: ChannelContext<Config>, externalId: string): Promise<ReceiptContent | null>;
   /**

@@ -105,6 +105,9 @@ export type ChannelEvent =
  */
 export type ContactLinkResult = 'bound' | 'confirm_phone' | 'refused' | 'foreign';
 
+/** Returns whether the vendor has given an id to another message of the connection. */
+export type IsOfAnother = (externalId: string) => Promise<boolean>;
+
 export interface ReceiptContent {
   /** Our message id, or the vendor's: at least one. */
   readonly messageId?: string | undefined;

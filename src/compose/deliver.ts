@@ -3,7 +3,7 @@ import type { AccessTokens } from '../installations/access-token.ts';
 import { findContactByAddress } from '../messages/inbound/contact-addresses.ts';
 import { findUnconfirmedAttempt, mayHaveArrived } from '../messages/outbound/attempts.ts';
 import { type DeliverDeps, deliver } from '../messages/outbound/deliver.ts';
-import { listAcceptedParts } from '../messages/outbound/external-ids.ts';
+import { isIdOfAnother, listAcceptedParts } from '../messages/outbound/external-ids.ts';
 import { findEmailThread } from '../messages/outbound/find-email-thread.ts';
 import { type RouteDeps, resolveRoute } from '../messages/outbound/resolve-route.ts';
 import {
@@ -59,7 +59,7 @@ export function composeDeliver(ingredients: Ingredients): (job: Job) => Promise<
   };
   const deps: DeliverDeps = {
     ...ingredients,
-    ...bindAll(client, { findUnconfirmedAttempt }),
+    ...bindAll(client, { findUnconfirmedAttempt, isIdOfAnother }),
     resolveRoute: (message, groupKey) => resolveRoute(routeDeps, message, groupKey),
     requireValidToken: (locationId) => tokens.requireValidToken(locationId),
     checkSendLimits: (route) => checkSendLimits(ingredients, route),

@@ -140,6 +140,17 @@ describe('a look-up', () => {
     expect(await lookUp(world, {}, { apiKey: 'KEYwrong' })).toBeNull();
   });
 
+  test('finds no equal message just before it, which has its id already', async () => {
+    await using world = await startTelnyxWorld();
+    await send(world);
+    const known = world.getLast().id;
+    const find = () => world.channel.lookUpSend?.(world.createContext(), message, since, async (id) => id === known);
+    expect(await find()).toBeNull();
+    world.telnyx.setFault({ kind: 'cut' });
+    await send(world);
+    expect(await find()).toMatchObject({ kind: 'accepted', externalIds: [world.getLast().id] });
+  });
+
   test('continues a message of several parts after the part that was found', async () => {
     await using world = await startTelnyxWorld();
     const attachments = Array.from({ length: 11 }, (_, index) => `https://files.example/${index}.png`);

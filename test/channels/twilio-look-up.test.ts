@@ -56,6 +56,18 @@ describe('a send whose response was lost', () => {
     expect(await lookUp(world, since)).toBeNull();
   });
 
+  test('is no equal message just before it, which has its id already', async () => {
+    await using world = await startTwilioWorld();
+    const before = await world.channel.send(world.createContext(), message);
+    const [known] = (before as { externalIds?: readonly string[] }).externalIds ?? [];
+    const find = () =>
+      world.channel.lookUpSend?.(world.createContext(), message, new Date(world.clock.now()), async (id) => id === known);
+    expect(await find()).toBeNull();
+    await loseResponse(world);
+    const [, own] = world.twilio.state.messages;
+    expect(await find()).toMatchObject({ kind: 'accepted', externalIds: [own?.sid] });
+  });
+
   test('is found on a later page, and before midnight', async () => {
     await using world = await startTwilioWorld();
     await world.clock.tick(Date.parse('2026-03-01T23:59:59Z') - world.clock.now());

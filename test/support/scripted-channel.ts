@@ -4,6 +4,7 @@ import {
   type Channel,
   type ChannelEvent,
   defineChannel,
+  type IsOfAnother,
   type OutboundMessage,
   type SendOutcome,
 } from '../../src/channels/channel.ts';
@@ -15,7 +16,9 @@ export function createScriptedChannel(capabilities: Partial<Capabilities> = {}) 
     sends: [] as OutboundMessage[],
     lookUps: [] as { message: OutboundMessage; since: Date }[],
     send: async (_message: OutboundMessage): Promise<SendOutcome> => ({ kind: 'accepted', externalIds: ['vendor-1'] }),
-    lookUp: null as ((message: OutboundMessage) => SendOutcome | null | Promise<SendOutcome | null>) | null,
+    lookUp: null as
+      | ((message: OutboundMessage, isOfAnother?: IsOfAnother) => SendOutcome | null | Promise<SendOutcome | null>)
+      | null,
     file: null as Buffer | null,
     readUntil: null as Date | null,
   };
@@ -28,9 +31,9 @@ export function createScriptedChannel(capabilities: Partial<Capabilities> = {}) 
       script.sends.push(message);
       return script.send(message);
     },
-    async lookUpSend(_context, message, since) {
+    async lookUpSend(_context, message, since, isOfAnother) {
       script.lookUps.push({ message, since });
-      return script.lookUp?.(message) ?? null;
+      return script.lookUp?.(message, isOfAnother) ?? null;
     },
     async lookUpReceipt(_context, externalId) {
       return { externalId, state: 'delivered' };

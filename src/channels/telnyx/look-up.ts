@@ -1,4 +1,4 @@
-import type { OutboundMessage, ReceiptContent, SendOutcome } from '../channel.ts';
+import type { IsOfAnother, OutboundMessage, ReceiptContent, SendOutcome } from '../channel.ts';
 import { type ApiContext, listRows, requestTelnyx } from './api.ts';
 import { isUuid } from './config.ts';
 import { chooseRoute, type Part, type Route, splitMessage } from './parts.ts';
@@ -18,7 +18,12 @@ const maxCandidates = 10;
  *
  * @returns null when Telnyx knows no such message yet, or can't be asked
  */
-export async function lookUpSend(context: ApiContext, message: OutboundMessage, since: Date): Promise<SendOutcome | null> {
+export async function lookUpSend(
+  context: ApiContext,
+  message: OutboundMessage,
+  since: Date,
+  isOfAnother: IsOfAnother = async () => false,
+): Promise<SendOutcome | null> {
   const route = chooseRoute(context.connection.config, message);
   const parts = splitMessage(message);
   const sent = message.acceptedParts;
@@ -27,7 +32,8 @@ export async function lookUpSend(context: ApiContext, message: OutboundMessage, 
   const from = new Date(since.getTime() - clockSkewMs);
   const candidates = await listCandidates(context, message.to, from, sent);
   for (const id of candidates) {
-    const record = await findMessage(context, id);
+    // An equal message just before it, within the clock skew, has an id of its own.
+    const record = (await isOfAnother(id)) ? null : await findMessage(context, id);
     if (!record || !isSameMessage(record, message.to, part, route)) continue;
     const externalIds = [...sent, id];
     const outcome = toRecordOutcome(record, externalIds, route.isOwnSender);

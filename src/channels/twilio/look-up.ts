@@ -1,4 +1,4 @@
-import type { OutboundMessage, ReceiptContent, SendOutcome } from '../channel.ts';
+import type { IsOfAnother, OutboundMessage, ReceiptContent, SendOutcome } from '../channel.ts';
 import { type ApiContext, type ApiRequest, listRows, requestTwilio, toAccountPath } from './api.ts';
 import { isWhatsApp } from './config.ts';
 import { chooseRoute, type Part, type Route, splitMessage } from './parts.ts';
@@ -11,12 +11,17 @@ const clockSkewMs = 5_000;
 const pageSize = '50';
 
 /**
- * Finds a send whose response was lost in Twilio's list of messages: by recipient, sender, time, text and number of files. An earlier message
- * with the same text to the same contact within the clock skew can't be distinguished.
+ * Finds a send whose response was lost in Twilio's list of messages: by recipient, sender, time, text and number of files. An equal message just
+ * before it, within the clock skew, is distinguished by its id.
  *
  * @returns null when Twilio lists no such message, or can't be asked; it lists a new one within about a minute
  */
-export async function lookUpSend(context: ApiContext, message: OutboundMessage, since: Date): Promise<SendOutcome | null> {
+export async function lookUpSend(
+  context: ApiContext,
+  message: OutboundMessage,
+  since: Date,
+  isOfAnother: IsOfAnother = async () => false,
+): Promise<SendOutcome | null> {
   const { config } = context.connection;
   const route = chooseRoute(config, message);
   const parts = splitMessage(message, isWhatsApp(route.to));
@@ -27,7 +32,8 @@ export async function lookUpSend(context: ApiContext, message: OutboundMessage, 
   const record = await findRecord(
     context,
     route,
-    (one) => !sent.includes(one.sid ?? '') && isSameMessage(one, part, route, from),
+    async (one) =>
+      !sent.includes(one.sid ?? '') && isSameMessage(one, part, route, from) && !(await isOfAnother(one.sid ?? '')),
     from,
   );
   if (record?.sid === undefined) return null;
@@ -46,7 +52,7 @@ export async function lookUpSend(context: ApiContext, message: OutboundMessage, 
 async function findRecord(
   context: ApiContext,
   route: Route,
-  fits: (record: MessageRecord) => boolean,
+  fits: (record: MessageRecord) => Promise<boolean>,
   from: Date,
 ): Promise<MessageRecord | undefined> {
   const path = toAccountPath(context.connection.config, '/Messages.json');
@@ -58,15 +64,15 @@ async function findRecord(
 async function findRow(
   context: ApiContext,
   request: ApiRequest,
-  fits: (record: MessageRecord) => boolean,
+  fits: (record: MessageRecord) => Promise<boolean>,
   maxPages = Number.POSITIVE_INFINITY,
 ): Promise<MessageRecord | undefined> {
   let pages = 0;
   for await (const page of listRows(context, request, 'messages')) {
     if ('problem' in page) return undefined;
-    const found = page.rows.map(readMessageRecord).find(fits);
+    for (const record of page.rows.map(readMessageRecord)) if (await fits(record)) return record;
     pages += 1;
-    if (found || pages >= maxPages) return found;
+    if (pages >= maxPages) return undefined;
   }
   return undefined;
 }

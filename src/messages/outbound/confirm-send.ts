@@ -10,6 +10,7 @@ export interface ConfirmDeps {
   /** Time for finding out, before the connection's policy applies. */
   confirmTimeoutMs: number;
   findUnconfirmedAttempt(message: Pick<WorkMessage, 'id' | 'resentAt'>): Promise<UnconfirmedAttempt | null>;
+  isIdOfAnother(message: Pick<WorkMessage, 'id'>, connectionId: string, externalId: string): Promise<boolean>;
   createChannelContext(connection: Connection, signal: AbortSignal): ChannelContext<object>;
 }
 
@@ -50,7 +51,8 @@ export async function confirmSend(
   if (!attempt) return 'proved';
   if (attempt.provedParts.length > 0) return { attempt, isProved: true };
   const context = deps.createChannelContext(connection, signal);
-  const outcome = (await connection.channel.lookUpSend?.(context, outbound, attempt.startedAt)) ?? null;
+  const isOfAnother = (externalId: string) => deps.isIdOfAnother(message, connection.id, externalId);
+  const outcome = (await connection.channel.lookUpSend?.(context, outbound, attempt.startedAt, isOfAnother)) ?? null;
   if (outcome && isConclusive(outcome)) return { attempt, outcome };
   const nextAt = canConfirm(connection)
     ? computeConfirmAt(attempt.endedAt.getTime(), deps.clock.now(), deps.confirmTimeoutMs)

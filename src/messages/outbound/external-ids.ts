@@ -1,3 +1,4 @@
+import { fitId } from '../../core/bounds.ts';
 import type { Executor } from '../../database/client.ts';
 
 /** Lists the vendor's ids of the parts of a message that its current send has delivered to the vendor, in order. */
@@ -11,4 +12,15 @@ export async function listAcceptedParts(
     select: { externalId: true },
   });
   return rows.map(({ externalId }) => externalId);
+}
+
+/** Returns whether the vendor of a connection has given an id to another message than this one. */
+export async function isIdOfAnother(
+  on: Executor,
+  { id }: { id: string },
+  connectionId: string,
+  externalId: string,
+): Promise<boolean> {
+  const where = { connectionId, externalId: fitId(externalId), messageId: { not: id } };
+  return (await on.externalId.findFirst({ where, select: { messageId: true } })) !== null;
 }

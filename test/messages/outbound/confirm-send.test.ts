@@ -37,6 +37,23 @@ test('a send whose response was lost is looked up until the vendor lists it, and
   expect(await world.db.attempt.findMany({ where: { messageId: id } })).toMatchObject([{ outcome: 'accepted' }]);
 });
 
+test('an equal message just before it is not taken for a send whose request was lost', async () => {
+  const { world, script, text } = await start();
+  await using _ = world;
+  await text();
+  script.send = async () => lost;
+  const ids = ['vendor-1', 'vendor-2'];
+  script.lookUp = async (_message, isOfAnother) => {
+    const known = await Promise.all(ids.map((id) => isOfAnother?.(id)));
+    const own = ids.filter((_id, index) => known[index] === false);
+    return own.length > 0 ? { kind: 'accepted', externalIds: own } : null;
+  };
+  const { messageId } = await text();
+  await world.advanceUntil(async () => (await world.getMessage(messageId)).reasonCode === 'awaiting_receipt');
+  expect(await world.getMessage(messageId)).toMatchObject({ externalId: 'vendor-2' });
+  expect(script.sends).toHaveLength(2);
+});
+
 test('a send that the vendor never lists is held for review after ten minutes, with the reason of the doubt', async () => {
   const { world, script, text } = await start();
   await using _ = world;
