@@ -14,6 +14,7 @@ const now = new Date('2026-01-01T09:00:00Z');
 const facts: AttemptFacts = {
   now,
   nextDelayMs: 5_000,
+  limitDelayMs: 20_000,
   hasReceipts: true,
   unknownOutcomePolicy: 'resend',
   isTest: false,
@@ -37,6 +38,25 @@ test('unavailable is retried by the schedule, and no sooner than the vendor requ
   expect(decideNextStep(busy, { ...facts, nextDelayMs: null })).toMatchObject({ do: 'complete', state: 'failed' });
 });
 
+test('a limit of the whole account uses up no retry, until it has lasted too long', () => {
+  const limited = {
+    kind: 'unavailable',
+    code: 'throttled',
+    message: 'busy',
+    isConnectionWide: true,
+    retryAfterMs: 1_000,
+  } as const;
+  expect(decideNextStep(limited, facts)).toMatchObject({ do: 'retry', at: seconds(20), isFree: true });
+  expect(decideNextStep({ ...limited, retryAfterMs: 60_000 }, facts)).toMatchObject({ at: seconds(60), isFree: true });
+  expect(decideNextStep(limited, { ...facts, limitDelayMs: null })).toEqual({
+    do: 'retry',
+    at: seconds(5),
+    reason: expect.anything(),
+  });
+  // A test, or a message at the end of its schedule.
+  expect(decideNextStep(limited, { ...facts, nextDelayMs: null })).toMatchObject({ do: 'complete', state: 'failed' });
+});
+
 test('an unknown outcome never fails: it is retried with an idempotent vendor, else held for review', () => {
   const unknown = { kind: 'unknown', code: 'no_answer', message: 'no response' } as const;
   fc.assert(
@@ -44,6 +64,7 @@ test('an unknown outcome never fails: it is retried with an idempotent vendor, e
       const step = decideNextStep(unknown, {
         now,
         nextDelayMs: nextDelay,
+        limitDelayMs: null,
         hasReceipts: receipts,
         unknownOutcomePolicy: whenUnknown,
         isTest: false,

@@ -54,21 +54,28 @@ export function createSender(deps: SenderDeps): Sender {
     code: string,
     message: string,
     acceptedParts: readonly string[],
-    retryAfterMs = closedRetryMs,
+    rest: { retryAfterMs?: number; isConnectionWide?: boolean } = {},
   ): Failure {
-    return { kind: 'unavailable', code, message, retryAfterMs, ...(acceptedParts.length > 0 ? { acceptedParts } : {}) };
+    const parts = acceptedParts.length > 0 ? { acceptedParts } : {};
+    return { kind: 'unavailable', code, message, retryAfterMs: closedRetryMs, ...rest, ...parts };
   }
 
   /** Sends one part. @returns its id, empty where the carrier gives none; or why the message ends here */
   async function sendPart(request: Request, accepted: readonly string[], isOwnSender: boolean): Promise<string | Failure> {
     const pauseMs = pausedUntil - clock.now();
-    if (pauseMs > 0) return createUnsent('throttled', 'The carrier limits the rate of messages.', accepted, pauseMs);
+    if (pauseMs > 0)
+      return createUnsent('throttled', 'The carrier limits the rate of messages.', accepted, {
+        retryAfterMs: pauseMs,
+        isConnectionWide: true,
+      });
     const place = isStopped ? null : await window.enter();
     if (!place || isStopped) {
       place?.leave();
       const isFull = !isStopped && links.some((link) => link.isOpen());
       return isFull
-        ? createUnsent('window_full', 'The carrier’s responses are slow: the window of the bind is full.', accepted)
+        ? createUnsent('window_full', 'The carrier’s responses are slow: the window of the bind is full.', accepted, {
+            isConnectionWide: true,
+          })
         : createUnsent('session_closed', 'The bind with the carrier is closed.', accepted);
     }
     return readReply(await requestIn(place, request), accepted, isOwnSender);

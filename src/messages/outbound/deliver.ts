@@ -61,6 +61,9 @@ const shortDelayMs = 1_000;
 /** Permits free up continuously; the many messages that may wait for one must not all poll at that rate. */
 const rateLimitDelayMs = 60_000;
 const installTimeoutMs = 24 * 60 * 60 * 1000;
+/** A message that is older than a day follows the schedule also under a limit of the vendor's account, and fails at its end. */
+const limitTimeoutMs = 24 * 60 * 60 * 1000;
+const maxLimitDelayMs = 2 * 60 * 1000;
 
 /**
  * Makes at most one send attempt for an outbound message. The outcome is committed in the transaction that finishes the job, so a crash
@@ -193,6 +196,7 @@ async function makeAttempt(
   const step = decideNextStep(concluded, {
     now,
     nextDelayMs,
+    limitDelayMs: computeLimitDelayMs(deps, message, now),
     hasReceipts: capabilities.receipts,
     unknownOutcomePolicy: capabilities.idempotent ? 'resend' : settings.whenUnknown,
     isTest: message.isTest,
@@ -264,4 +268,15 @@ function computeNextDelayMs(deps: DeliverDeps, message: WorkMessage, settings: D
   if (delayMs === null || settings.giveUpAfterMinutes === undefined) return delayMs;
   const lastAt = message.createdAt.getTime() + settings.giveUpAfterMinutes * 60_000;
   return now.getTime() + delayMs > lastAt ? null : delayMs;
+}
+
+/**
+ * Computes the delay under a limit of the vendor's account, of which the pause of the connection knows only the next second or so: it grows with the
+ * message's age, so that one message that the vendor always throttles does not pause the others all the time.
+ *
+ * @returns null when the message is too old
+ */
+function computeLimitDelayMs({ jitter }: DeliverDeps, { createdAt }: WorkMessage, now: Date): number | null {
+  const ageMs = now.getTime() - createdAt.getTime();
+  return ageMs < limitTimeoutMs ? Math.min(computeOutageDelayMs(ageMs, jitter()), maxLimitDelayMs) : null;
 }

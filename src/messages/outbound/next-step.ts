@@ -5,6 +5,8 @@ export interface AttemptFacts {
   now: Date;
   /** The next delay of the schedule; null when it is used up. */
   nextDelayMs: number | null;
+  /** Shortest delay while the vendor limits the account as a whole, which uses up no retry; null when that has lasted too long. */
+  limitDelayMs: number | null;
   /** The vendor sends receipts. */
   hasReceipts: boolean;
   /** A person waits for the result: it is not retried. */
@@ -20,7 +22,8 @@ export type NextStep =
   | { do: 'await_receipt' }
   | { do: 'complete'; state: 'delivered' }
   | { do: 'complete'; state: 'failed'; reason: Reason }
-  | { do: 'retry'; at: Date; reason: Reason }
+  /** `isFree`: it uses up no retry of the schedule, as the cause is not the message. */
+  | { do: 'retry'; at: Date; reason: Reason; isFree?: boolean }
   /** Nothing was sent: the account or its credentials are refused. */
   | { do: 'await_connection'; reason: Reason }
   /** Finds out later whether it was sent. */
@@ -40,8 +43,13 @@ export function decideNextStep(outcome: SendOutcome, facts: AttemptFacts): NextS
     case 'rejected':
       return { do: 'complete', state: 'failed', reason: toReason(outcome) };
     case 'unavailable': {
-      const at = computeRetryAt(outcome.retryAfterMs ?? 0);
       const reason = toReason(outcome);
+      const { retryAfterMs = 0, isConnectionWide = false } = outcome;
+      if (isConnectionWide && facts.limitDelayMs !== null && facts.nextDelayMs !== null) {
+        const delayMs = Math.max(facts.limitDelayMs, retryAfterMs);
+        return { do: 'retry', at: new Date(facts.now.getTime() + delayMs), reason, isFree: true };
+      }
+      const at = computeRetryAt(retryAfterMs);
       return at ? { do: 'retry', at, reason } : { do: 'complete', state: 'failed', reason };
     }
     case 'connection_error':

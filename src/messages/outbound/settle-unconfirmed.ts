@@ -37,6 +37,7 @@ export async function settleUnconfirmed(
     now,
     // The parts that are left are sent at once.
     nextDelayMs: 0,
+    limitDelayMs: null,
     hasReceipts: connection.capabilities.receipts,
     unknownOutcomePolicy: 'ask',
     isTest: message.isTest,

@@ -67,7 +67,7 @@ export function toSettlement(step: DeliverStep, facts: DeliverFacts): DeliverSet
     case 'hold_for_review':
       return { change: (current) => hold(current, step.reason) };
     case 'retry':
-      return retry({ ...step, isRetry: true });
+      return retry({ ...step, isRetry: !step.isFree });
     case 'await_connection':
       // Its group is paused: the job runs when the pause ends.
       return retry({ at: facts.now, reason: step.reason, dueAt: facts.now });

@@ -1,8 +1,10 @@
+import { indexChannels } from '../../../src/channels/registry.ts';
 import type { Connection } from '../../../src/connections/connection.ts';
 import { findConnection } from '../../../src/connections/find.ts';
 import { restoreGroupLimits } from '../../../src/connections/limits.ts';
 import { checkSendLimits } from '../../../src/messages/outbound/send-limits.ts';
 import { runCleanup } from '../../../src/worker/cleanup.ts';
+import { createScriptedChannel } from '../../support/scripted-channel.ts';
 import { sendMany } from '../../support/send-many.ts';
 import { startWorld } from '../../support/world.ts';
 
@@ -31,6 +33,23 @@ test('a location with many queued messages does not delay another’s by more th
     await world.waitFor(() => world.vendor.requests.length > before || world.vendor.requests.length === 61);
   }
   for (const release of waiting.splice(0)) release();
+});
+
+test('a message that the vendor throttles twenty times, as all of the account, is sent within the hour', async () => {
+  const { channel, script } = createScriptedChannel();
+  await using world = await startWorld({ channels: () => indexChannels([channel]) });
+  const location = await world.install();
+  await world.api.put(`/locations/${location.id}/channels/sms`, { type: 'scripted', config: {} }).expect(200);
+  script.send = async () =>
+    script.sends.length <= 20
+      ? { kind: 'unavailable', code: 'throttled', message: 'Too many.', isConnectionWide: true, retryAfterMs: 1_000 }
+      : { kind: 'delivered', externalIds: ['vendor-1'] };
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  const startedAt = world.clock.now();
+  await world.advanceUntil(() => script.sends.length === 21, 'sent', 10_000);
+  expect(world.clock.now() - startedAt).toBeLessThan(60 * 60_000);
+  await world.advanceUntilReported(messageId);
+  expect(await world.getMessage(messageId)).toMatchObject({ state: 'delivered', retryCount: 0 });
 });
 
 test('outside of its hours a connection makes no send, every message shows the reason, and sending resumes when the hours begin', async () => {
