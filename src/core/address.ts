@@ -25,6 +25,8 @@ const phoneCharacters = /^[+＋]?[\d０-９\s()./‐-―−·-]+$/;
 const maxShortCodeDigits = 6;
 /** Fewest digits of an international number that is read without its plus sign. */
 const minInternationalDigits = 8;
+/** Digits from which a number that begins with the country's own code is not read as one in the national form, which is shorter. */
+const minDigitsWithCode = 12;
 const maxDisplayNameChars = 400;
 
 /**
@@ -88,8 +90,10 @@ function toE164(text: string, country: string | null): string | null {
   const national = isSupported(country)
     ? parsePhoneNumberFromString(text, { defaultCountry: country, extract: false })
     : undefined;
-  if (national?.isValid()) return national.number;
   const international = parseInternational(digits);
+  // A German mobile number with 49 and without its plus sign could also be a long number of the area codes that begin with 49.
+  const hasOwnCode = digits.length >= minDigitsWithCode && international?.country === country && international?.isValid();
+  if (national?.isValid() && !hasOwnCode) return national.number;
   if (international?.isValid()) return international.number;
   // Numbers that are reserved for tests and fiction have the right length and are not in use.
   const found = [national, international].find((number) => number?.isPossible());
