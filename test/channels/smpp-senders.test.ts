@@ -1,4 +1,6 @@
+import { fromTyped } from '../../src/channels/smpp/addresses.ts';
 import { openSmppSession } from '../../src/channels/smpp/session.ts';
+import { normalizeAddress } from '../../src/core/address.ts';
 import { startSmppWorld } from './smpp-world.ts';
 
 test.each([0x0a, 0x48, 0x49])('status %i of a sender that the message has named is its own problem', async (code) => {
@@ -17,6 +19,16 @@ test.each([0x0a, 0x48, 0x49])('status %i of a sender that the message has named 
   const own = await world.open({ sourceAddress: 'NotApproved' });
   expect(await own.send(world.createMessage({ from: 'NotApproved' }))).toMatchObject({ kind: 'connection_error' });
   await own.close();
+});
+
+test.each([
+  ['12025550143', '+12025550143'],
+  ['+12025550143', '+12025550143'],
+  ['0012025550143', '+12025550143'],
+  ['07911123456', '+447911123456'],
+  ['55123', '55123'],
+])('a contact whom the carrier calls %s, an international number, is %s', (address, expected) => {
+  expect(normalizeAddress(fromTyped({ ton: 1, npi: 1, address }), 'GB').address).toBe(expected);
 });
 
 test('a text that can be no sender is none', async () => {

@@ -47,7 +47,10 @@ export function toDestination(to: string, config: { destinationTon: number; dest
   return { ton: config.destinationTon, npi: config.destinationNpi, address: to.replace(/^\+/, '') };
 }
 
-/** Writes an address of the carrier as the program does: with a plus sign where it is international. */
+/**
+ * Writes an address of the carrier as the program does: with a plus sign where it is international. Some carriers call every address that: a short
+ * code has no plus sign, and one that begins with `00` or `0` is read as it is written.
+ */
 export function fromTyped({ ton, address }: TypedAddress): string {
-  return ton === international.ton && /^\d{5,}$/.test(address) ? `+${address}` : address;
+  return ton === international.ton && /^[1-9]\d{6,}$/.test(address) ? `+${address}` : address;
 }
