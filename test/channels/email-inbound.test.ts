@@ -6,6 +6,7 @@ import { makeHtmlSafe } from '../../src/channels/email/inbound-html.ts';
 import { createLoopGuard, readMail } from '../../src/channels/email/read-mail.ts';
 import { buildUnsubscribeHeaders } from '../../src/channels/mail/unsubscribe.ts';
 import { createTestClock } from '../support/test-clock.ts';
+import { failed, writeStatus } from './email-delivery-status.ts';
 
 const connectionId = '0199cccc-0000-7000-8000-000000000001';
 const sentId = '0199aaaa-0000-7000-8000-000000000001';
@@ -263,6 +264,17 @@ test('HTML is safe for a page', () => {
   expect(safe).toContain('<p style="color:red">a</p>');
   expect(safe).toContain('https://x.example/a.png');
   expect(safe).not.toMatch(/script|onclick|onerror|javascript|cid:|<form|<base|iframe|url\(|<i>/);
+});
+
+test('a bounce or automatic reply is about the newest email of its thread, also where a relay has replaced the Message-ID', async () => {
+  const earlierId = '0199aaaa-0000-7000-8000-000000000002';
+  const references = `References: <${earlierId}@inbox.test>\r\n <theirs@example.com> <${sentId}@inbox.test>`;
+  const original = ['Message-ID: <replaced@relay.example>', 'In-Reply-To: <theirs@example.com>', references];
+  const bounce = await read(writeStatus(failed, original).join('\r\n'));
+  expect(bounce).toMatchObject({ events: [{ receipt: { messageId: sentId, state: 'failed' } }] });
+  const headers = `Auto-Submitted: auto-replied\r\nIn-Reply-To: <replaced@relay.example>\r\n${references}\r\n`;
+  const absence = await read(`${headers}${base}\r\nAway until Monday.`);
+  expect(absence).toMatchObject({ events: [{ receipt: { messageId: sentId, state: 'delivered' } }] });
 });
 
 test('a forged bounce without an id of ours changes no message', async () => {

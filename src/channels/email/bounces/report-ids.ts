@@ -16,7 +16,6 @@ export interface OwnId {
 const addressHeaders = ['delivered-to', 'x-original-to', 'envelope-to', 'x-envelope-to', 'x-forwarded-to', 'to'];
 const messageIdFields = ['original-message-id', 'x-original-message-id'];
 const messageIdHeaders = new Set(['message-id', 'x-google-original-message-id', 'x-original-message-id']);
-const referenceHeaders = new Set([...messageIdHeaders, 'references', 'in-reply-to']);
 
 /** Collects the ids by which a report may be matched with a mail of ours. */
 export function collectIds(mail: ParsedMail, { statement, original }: ReportText, more: readonly string[]): ReportIds {
@@ -34,8 +33,10 @@ export function collectIds(mail: ParsedMail, { statement, original }: ReportText
   const references = [
     ...others,
     ...more,
-    ...returned.filter(({ key }) => referenceHeaders.has(key)).flatMap(({ value }) => listIds(value, true)),
-    ...['in-reply-to', 'references'].flatMap((name) => listIds(getHeader(mail, name), true)),
+    ...listReferences(returned.filter(({ key }) => key === 'references').map(({ value }) => value)),
+    ...returned.filter(({ key }) => key === 'in-reply-to').flatMap(({ value }) => listIds(value, true)),
+    ...listIds(getHeader(mail, 'in-reply-to'), true),
+    ...listReferences([getHeader(mail, 'references')]),
     ...listIds(statement),
     ...listIds(original),
   ];
@@ -83,6 +84,11 @@ function listIds(text: string, mayBeBare = false): string[] {
     .filter((id) => id.includes('@'));
   const bare = text.trim();
   return ids.length === 0 && mayBeBare && /^[^\s<>]+$/.test(bare) && bare.length < maxReport.diagnosticChars ? [bare] : ids;
+}
+
+/** Lists the ids of `References`, the newest first: where a server has replaced the Message-ID, ours is the last, behind those of earlier mails. */
+function listReferences(values: readonly string[]): string[] {
+  return values.flatMap((value) => listIds(value, true).toReversed());
 }
 
 function toToken(address: string): string | null {
