@@ -1,3 +1,4 @@
+import { domainToASCII } from 'node:url';
 import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/min';
 
 /**
@@ -58,6 +59,18 @@ export function findCountry(address: string): string | null {
 export function isNationalForm(raw: string): boolean {
   const text = raw.replace(invisible, '').trim().replace(scheme, '');
   return !text.startsWith('+') && phoneCharacters.test(text) && toDigits(text).length > maxShortCodeDigits;
+}
+
+/** Writes an international domain in ASCII (IDNA), as mail servers name it. Another address stays as it is. */
+export function toAsciiAddress(address: string): string {
+  const start = address.lastIndexOf('@') + 1;
+  const domain = address.slice(start);
+  return /\P{ASCII}/u.test(domain) ? address.slice(0, start) + (domainToASCII(domain) || domain) : address;
+}
+
+/** Converts an email address to the form in which it is compared: mail servers ignore the case, and name an international domain in ASCII. */
+export function toMailKey(address: string): string {
+  return toAsciiAddress(address).toLowerCase();
 }
 
 /** Returns the address in `Maya Ray <maya@example.com>`, else the text itself. */

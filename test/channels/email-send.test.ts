@@ -199,6 +199,29 @@ test('refused recipients are reported alone, and an invalid one with them', asyn
   });
 });
 
+test('international domains are written in ASCII, and a recipient there that is refused was not reached', async () => {
+  const replies = { 'RCPT TO:<weg@xn--bcher-kva.example>': '550 5.1.1 no such user' };
+  const from = 'Hallo <hallo@zähne.example>';
+  const to = 'da@bücher.example, Weg@bücher.example';
+  const outcome = await send({ replies }, { to }, { from, replyTo: from, readReceipts: true });
+  expect(outcome).toMatchObject({
+    ...{ kind: 'accepted', externalIds: [`${id}@xn--zhne-loa.example`] },
+    reachedRecipients: ['da@bücher.example'],
+    rejectedRecipients: [{ address: 'Weg@xn--bcher-kva.example', code: 'unknown_address' }],
+  });
+  expect(server.commands).toContainEqual(expect.stringMatching(/^MAIL FROM:<hallo@xn--zhne-loa\.example>/));
+  const [head = ''] = server.mails[0]?.raw.split('\r\n\r\n') ?? [];
+  for (const name of ['From: Hallo <', 'Reply-To: ', 'Disposition-Notification-To: ']) {
+    expect(head).toContain(`${name}hallo@xn--zhne-loa.example`);
+  }
+  const settledRecipients = [
+    { address: 'da@bücher.example', refusal: null },
+    { address: 'Weg@bücher.example', refusal: { code: 'unknown_address', message: 'no' } },
+  ];
+  expect(await send({ replies }, { to, settledRecipients }, { from })).toMatchObject({ kind: 'accepted' });
+  expect(server.mails).toHaveLength(1);
+});
+
 test('after a partial deferral only the open recipients are tried again', async () => {
   const to = 'maya@example.com, grey@example.com, gone@example.com';
   const gone = { 'RCPT TO:<gone@example.com>': '550 5.1.1 no such user' };

@@ -54,6 +54,8 @@ export async function startSmtpServer() {
     const handle = (line: string) => {
       commands.push(line);
       if (behaviour.isSilent?.(line, recipients)) return;
+      // Without SMTPUTF8 (RFC 6531).
+      if (/\P{ASCII}/u.test(line)) return say('501 5.5.2 syntax');
       const verb = line.slice(0, 4).toUpperCase();
       if (verb === 'EHLO')
         return say(

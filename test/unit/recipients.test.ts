@@ -26,6 +26,17 @@ test('a receipt of one recipient has no effect on another, and a receipt without
   ]);
 });
 
+test('a recipient of an international domain is the one that a receipt names in ASCII, or in Unicode', () => {
+  const receipt = { state: 'failed', code: '5.1.1', reason: 'unknown' } as const;
+  for (const recipient of ['weg@xn--bcher-kva.example', 'WEG@Bücher.example']) {
+    const states = computeRecipientStates('Weg@bücher.example, da@bücher.example', [{ ...receipt, recipient }]);
+    expect(states.map(({ address, state }) => [address, state])).toEqual([
+      ['Weg@bücher.example', 'failed'],
+      ['da@bücher.example', 'pending'],
+    ]);
+  }
+});
+
 test('receipts in any order, any number of times, end in the same states', () => {
   const receipt = fc.record({
     state: fc.constantFrom('pending', 'delivered', 'read', 'failed'),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { toAsciiAddress } from '../../core/address.ts';
 import { mailPorts } from '../../runtime/guarded-socket.ts';
 import { isPrivateHost } from '../../runtime/outbound-http.ts';
 import type { ChannelContext } from '../channel.ts';
@@ -280,9 +281,9 @@ interface OAuthFields {
   readonly scope?: string | undefined;
 }
 
-/** Returns the address of a config's own mailbox. */
+/** Returns the address of a config's own mailbox, as mail servers name it. */
 export function getOwnAddress({ from }: Pick<EmailConfig, 'from'>): string {
-  return parseMailbox(from)?.address ?? from;
+  return toAsciiAddress(parseMailbox(from)?.address ?? from);
 }
 
 /** Lists the texts that no outcome, log line or error may hold. */

@@ -1,3 +1,4 @@
+import { toMailKey } from '../../core/address.ts';
 import type { OutboundMessage } from '../channel.ts';
 import type { Mailbox, RefusedRecipient } from '../mail/addresses.ts';
 
@@ -12,12 +13,12 @@ export interface SettledRecipients {
 export function readSettledRecipients({
   settledRecipients = [],
 }: Pick<OutboundMessage, 'settledRecipients'>): SettledRecipients {
-  const settled = new Set(settledRecipients.map(({ address }) => address.toLowerCase()));
+  const settled = new Set(settledRecipients.map(({ address }) => toMailKey(address)));
   const refused = settledRecipients.flatMap(({ address, refusal }) => (refusal ? [{ address, ...refusal }] : []));
   return {
     reachedCount: settledRecipients.length - refused.length,
     refused,
-    isSettled: (address) => settled.has(address.toLowerCase()),
+    isSettled: (address) => settled.has(toMailKey(address)),
   };
 }
 

@@ -1,3 +1,4 @@
+import { toAsciiAddress, toMailKey } from '../../core/address.ts';
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
 import { parseRecipients, type RefusedRecipient } from '../mail/addresses.ts';
 import { buildContent } from '../mail/content.ts';
@@ -42,7 +43,7 @@ export async function sendMessage(context: EmailContext, message: OutboundMessag
     envelope: {
       // Bounces come to the mailbox that is read, whichever sender the header names.
       from: getOwnAddress(config),
-      to: open.map(({ address }) => address),
+      to: open.map(({ address }) => toAsciiAddress(address)),
       size: bytes.length,
       dsn: {
         ret: 'HDRS',
@@ -84,8 +85,8 @@ function toOutcome(context: EmailContext, submission: Submission, state: SendSta
   }
   const isAccepted = submission.kind === 'accepted';
   const { refused, deferred } = sortRefusals(context, submission);
-  const dropped = new Set([...refused, ...deferred].map(({ address }) => address.toLowerCase()));
-  const reached = isAccepted ? open.filter((address) => !dropped.has(address.toLowerCase())) : [];
+  const dropped = new Set([...refused, ...deferred].map(({ address }) => toMailKey(address)));
+  const reached = isAccepted ? open.filter((address) => !dropped.has(toMailKey(address))) : [];
   const rejectedRecipients = [...invalid, ...refused];
   const settled = {
     ...toResponse(isAccepted ? submission.response : submission.error.response, context),

@@ -1,3 +1,5 @@
+import { toMailKey } from '../../core/address.ts';
+
 /** An address of an email, with the name that is shown for it. */
 export interface Mailbox {
   readonly name: string | null;
@@ -29,14 +31,14 @@ export function isMailDomain(text: string): boolean {
   return labels.length >= 2 && labels.every((label) => domainLabel.test(label));
 }
 
-/** Returns whether two addresses are one: mail servers ignore the case. */
+/** Returns whether two addresses are one for mail servers. */
 export function isSameAddress(one: string, other: string): boolean {
-  return one.toLowerCase() === other.toLowerCase();
+  return toMailKey(one) === toMailKey(other);
 }
 
-/** Returns the domain of an address, in small letters. */
+/** Returns the domain of an address, in small letters and in ASCII. */
 export function getDomain(address: string): string {
-  return address.slice(address.lastIndexOf('@') + 1).toLowerCase();
+  return toMailKey(address.slice(address.lastIndexOf('@') + 1));
 }
 
 /**

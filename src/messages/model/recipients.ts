@@ -1,5 +1,5 @@
 import { splitAddressList } from '../../channels/mail/addresses.ts';
-import { stripDisplayName } from '../../core/address.ts';
+import { stripDisplayName, toMailKey } from '../../core/address.ts';
 import type { Message, SqlExecutor } from '../../database/client.ts';
 import { queryJsonRows } from '../../database/json-rows.ts';
 import { listQueued } from '../../queue/sql/list-queued.ts';
@@ -76,7 +76,7 @@ function isOpen({ state, code }: RecipientState): boolean {
 }
 
 function isSameRecipient(named: string, address: string): boolean {
-  return (parseRecipients(named)[0] ?? named).toLowerCase() === address.toLowerCase();
+  return toMailKey(parseRecipients(named)[0] ?? named) === toMailKey(address);
 }
 
 /** Selects the receipts of the current send: those from before a resend are of an earlier one. */

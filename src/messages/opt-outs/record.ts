@@ -2,7 +2,7 @@ import type { Actor } from '../../audit/audit-log.ts';
 import { audit } from '../../audit/audit-log.ts';
 import type { InboundContent, OptOutContent } from '../../channels/channel.ts';
 import type { Connection } from '../../connections/connection.ts';
-import type { Address } from '../../core/address.ts';
+import { type Address, toMailKey } from '../../core/address.ts';
 import { fitId } from '../../core/bounds.ts';
 import { dateNow } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
@@ -58,7 +58,7 @@ async function findReportedRecipient(
   const known = to === null && contactId ? await client.contactAddress.findMany({ where: { locationId, contactId } }) : [];
   const recipients = to === null ? known.map((one) => one.address).filter((one) => one.includes('@')) : parseRecipients(to);
   if (address === null) return recipients.length === 1 ? (recipients[0] ?? null) : null;
-  return recipients.find((one) => one.toLowerCase() === address.toLowerCase()) ?? null;
+  return recipients.find((one) => toMailKey(one) === toMailKey(address)) ?? null;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { toMailKey } from '../../core/address.ts';
 import { fitId } from '../../core/bounds.ts';
 import { minIdAt } from '../../core/ids.ts';
 import type { Executor } from '../../database/client.ts';
@@ -49,8 +50,8 @@ export async function findEmailThread(
     take: maxEarlier,
     select: { id: true, from: true, subject: true, emailMessageId: true, externalId: true, replyToExternalId: true },
   });
-  const recipients = new Set(parseRecipients(to).map((address) => address.toLowerCase()));
-  const parent = rows.find((row) => recipients.has(row.from?.toLowerCase() ?? '') && isSameThread(message, row));
+  const recipients = new Set(parseRecipients(to).map(toMailKey));
+  const parent = rows.find((row) => recipients.has(toMailKey(row.from ?? '')) && isSameThread(message, row));
   return { replyToExternalId: parent?.externalId ?? null, earlierExternalId: parent?.replyToExternalId ?? null };
 }
 

@@ -1,4 +1,5 @@
 import type { OutboundMessage, SendOutcome, SettledRecipient } from '../../channels/channel.ts';
+import { toMailKey } from '../../core/address.ts';
 import type { Executor } from '../../database/client.ts';
 import type { WorkMessage } from '../model/message.ts';
 import { computeRecipientStates, parseRecipients, selectReceiptsSince } from '../model/recipients.ts';
@@ -40,8 +41,8 @@ export function concludeForReached(
   const earlier = settledRecipients.filter(({ refusal }) => refusal === null);
   if (earlier.length + reachedRecipients.length === 0) return outcome;
   const settled = [...[...settledRecipients, ...rejectedRecipients].map(({ address }) => address), ...reachedRecipients];
-  const known = new Set(settled.map((address) => address.toLowerCase()));
-  const open = parseRecipients(to).filter((address) => !known.has(address.toLowerCase()));
+  const known = new Set(settled.map(toMailKey));
+  const open = parseRecipients(to).filter((address) => !known.has(toMailKey(address)));
   return {
     ...{ kind: 'accepted', externalIds: acceptedParts, reachedRecipients },
     rejectedRecipients: [...rejectedRecipients, ...open.map((address) => ({ address, code, message }))],

@@ -1,5 +1,6 @@
 import type { ChannelContext, ReceiptContent } from '../../channels/channel.ts';
 import type { Connection } from '../../connections/connection.ts';
+import { toMailKey } from '../../core/address.ts';
 import { type Clock, dateNow } from '../../core/clock.ts';
 import { isAppError } from '../../core/errors.ts';
 import type { Database } from '../../database/client.ts';
@@ -103,11 +104,11 @@ function isSilent({ recipient, message }: Period): boolean {
   const { to, state, idempotencyResetAt, receipts } = message;
   if (recipient === '') return state === 'pending';
   const states = computeRecipientStates(to, selectReceiptsSince(idempotencyResetAt, receipts));
-  return states.some((one) => one.address.toLowerCase() === recipient && one.state === 'pending');
+  return states.some((one) => toMailKey(one.address) === recipient && one.state === 'pending');
 }
 
 function toReceipt({ messageId, recipient, message, periodMs }: Period): ReceiptContent {
-  const address = parseRecipients(message.to).find((one) => one.toLowerCase() === recipient);
+  const address = parseRecipients(message.to).find((one) => toMailKey(one) === recipient);
   const minutes = Math.max(1, Math.round(periodMs / 60_000));
   const text = `The mail server accepted it, and no bounce has come within ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}.`;
   return { messageId, state: 'delivered', recipient: address, evidence: { code: 'no_bounce', message: text } };

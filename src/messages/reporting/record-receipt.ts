@@ -1,4 +1,5 @@
 import type { ReceiptContent } from '../../channels/channel.ts';
+import { toMailKey } from '../../core/address.ts';
 import { fitId } from '../../core/bounds.ts';
 import { dateNow } from '../../core/clock.ts';
 import { capFutureTime } from '../../core/foreign.ts';
@@ -166,7 +167,7 @@ async function extendQuietPeriods(tx: Executor, receipts: readonly MatchedRow[])
     const last = receivedAt.getTime() + maxTryMs;
     return {
       messageId,
-      recipient: recipient?.toLowerCase() ?? '',
+      recipient: recipient === null ? '' : toMailKey(recipient),
       until: new Date(Math.min(triesUntil?.getTime() ?? last, last)),
     };
   });

@@ -1,3 +1,4 @@
+import { toMailKey } from '../../core/address.ts';
 import { fitId, maxChars } from '../../core/bounds.ts';
 import type { JobResult } from '../../queue/sql/finish-jobs.ts';
 import { applyReceipts } from '../model/apply-receipts.ts';
@@ -150,7 +151,7 @@ export function toQuietPeriodRows(
   const endsAt = new Date(now.getTime() + period.periodMs);
   return recipients.map((recipient) => ({
     ...period,
-    recipient: fitId(recipient.toLowerCase(), maxChars.address),
+    recipient: fitId(toMailKey(recipient), maxChars.address),
     endsAt,
   }));
 }

@@ -92,6 +92,17 @@ test('an accepted email counts as delivered after a quiet period, and a later bo
   expect(await world.db.quietPeriod.count({ where: { messageId: id } })).toBe(0);
 });
 
+test('a bounce that names an international domain in ASCII is of its recipient, and the other one’s quiet period ends', async () => {
+  const mailbox = await connect();
+  const [gone, there] = ['weg@bücher.example', 'Da@bücher.example'];
+  script.send = async () => ({ ...accepted, reachedRecipients: [gone, there] });
+  const { id } = await sendOne(mailbox, [gone, there]);
+  const error = { code: '5.1.1', message: 'No such user.' };
+  await mailbox.report({ messageId: id, state: 'failed', recipient: 'weg@xn--bcher-kva.example', error });
+  await pass(quietPeriodMs);
+  expect(await getStates(id)).toEqual({ [gone]: 'failed', [there]: 'delivered' });
+});
+
 test('a quiet period proves no delivery while the mailbox is not read, and lasts as long as a server that reports a delay tries', async () => {
   const mailbox = await connect();
   isRead = false;

@@ -9,7 +9,8 @@ export interface SentMail {
 }
 
 const maxBytes = 25 * 1024 * 1024;
-const addressForm = /^<([^<>\s@]+@[^<>\s@]+)>(?: .*)?$/;
+/** In ASCII, as it does not offer SMTPUTF8. */
+const addressForm = /^<([!-;=?A-~]+@[!-;=?A-~]+)>(?: .*)?$/;
 
 /** Starts the SMTP server of the mailbox: it sends after a sign-in alone, and from the account's own address. */
 export function startSmtpServer(port: number, state: MailboxState, accept: (mail: SentMail) => void) {
