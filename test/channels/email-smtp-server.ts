@@ -61,7 +61,11 @@ export async function startSmtpServer() {
         return say(
           `250-mail.test\r\n250-SIZE ${behaviour.maxBytes ?? 30_000_000}\r\n250-ENHANCEDSTATUSCODES\r\n250 AUTH PLAIN XOAUTH2`,
         );
-      if (verb === 'AUTH') return reply(line, '235 2.7.0 ok');
+      if (verb === 'AUTH') {
+        // As servers may after a refusal.
+        if (!reply(line, '235 2.7.0 ok')) socket.end();
+        return;
+      }
       if (verb === 'MAIL') {
         recipients = [];
         if (behaviour.cut === 'mail') return socket.destroy();

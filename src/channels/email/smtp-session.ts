@@ -25,8 +25,25 @@ const openTimeoutMs = 60_000;
 const socketTimeoutMs = 15 * 60 * 1000;
 const maxResponseBytes = 64 * 1024;
 
-/** Connects to the SMTP server of a connection and signs in. */
-export async function openSmtpSession(context: EmailContext): Promise<SmtpSession | { failure: OpenFailure }> {
+type OpenResult = SmtpSession | { failure: OpenFailure };
+
+/**
+ * Connects to the SMTP server of a connection and signs in. A token that the server refuses is renewed once, over a new connection: servers may close
+ * one whose sign-in they have refused.
+ */
+export async function openSmtpSession(context: EmailContext): Promise<OpenResult> {
+  const token = await getToken(context);
+  if (token === null) return connect(context, null);
+  if (token.kind !== 'token') return { failure: toTokenFailure(token) };
+  const opened = await connect(context, token.accessToken);
+  if (!('failure' in opened) || opened.failure.class !== 'account') return opened;
+  const renewed = await getToken(context, token.accessToken);
+  if (renewed?.kind !== 'token') return { failure: toTokenFailure(renewed) };
+  return connect(context, renewed.accessToken);
+}
+
+/** Makes one try. @param accessToken null for a sign-in with a password, or without one */
+async function connect(context: EmailContext, accessToken: string | null): Promise<OpenResult> {
   const { smtp, caCertificate: ca } = context.connection.config;
   const deadline = createDeadline(context.clock, openTimeoutMs, context.signal);
   const tls = ca === undefined ? {} : { ca };
@@ -55,7 +72,7 @@ export async function openSmtpSession(context: EmailContext): Promise<SmtpSessio
     );
     const { connection } = session;
     await runStep(connection, deadline.signal, (done) => connection.connect(done));
-    const failure = await signIn(context, session, deadline.signal);
+    const failure = await signIn(context, session, accessToken, deadline.signal);
     if (!failure) return session;
     session.destroy();
     return { failure };
@@ -118,25 +135,22 @@ export function runStep<Result>(
   });
 }
 
-/** Signs in. A token that the server refuses is renewed once. */
-async function signIn(context: EmailContext, { connection }: SmtpSession, signal: AbortSignal): Promise<OpenFailure | null> {
-  const { config } = context.connection;
-  const { smtp, oauth } = config;
-  if (!oauth && smtp.password === undefined) return null;
+async function signIn(
+  { connection: { config } }: EmailContext,
+  { connection }: SmtpSession,
+  accessToken: string | null,
+  signal: AbortSignal,
+): Promise<OpenFailure | null> {
+  const { password } = config.smtp;
+  if (accessToken === null && password === undefined) return null;
   const user = getUserName(config);
-  const login = (auth: object) =>
-    runStep(connection, signal, (done) => connection.login(auth as Parameters<SMTPConnection['login']>[0], done)).then(
-      () => null,
-      toLoginFailure,
-    );
-  if (!oauth) return login({ user, credentials: { user, pass: smtp.password ?? '' } });
-  const token = await getToken(context);
-  if (token?.kind !== 'token') return toTokenFailure(token);
-  const failure = await login({ user, oauth2: createTokenLogin(user, token.accessToken) });
-  if (failure?.class !== 'account') return failure;
-  const renewed = await getToken(context, token.accessToken);
-  if (renewed?.kind !== 'token') return toTokenFailure(renewed);
-  return login({ user, oauth2: createTokenLogin(user, renewed.accessToken) });
+  const auth = {
+    user,
+    ...(accessToken === null ? { credentials: { user, pass: password } } : { oauth2: createTokenLogin(user, accessToken) }),
+  };
+  return runStep(connection, signal, (done) =>
+    connection.login(auth as Parameters<SMTPConnection['login']>[0], done),
+  ).then(() => null, toLoginFailure);
 }
 
 /** Converts a refusal of the sign-in. @throws the error itself where the connection broke */
