@@ -137,6 +137,26 @@ async function readAll() {
   throw new Error('The mailbox was not read to its end.');
 }
 
+test('a mailbox that is numbered anew, in another order, brings no mail that was there before the first connection', async () => {
+  const { state: host } = mailbox;
+  const receiveAt = (name: string, seconds: number) => {
+    receive(name);
+    for (const mail of host.mails.slice(-1)) mail.at += seconds * 1_000;
+  };
+  receiveAt('oldest', 0);
+  receiveAt('older', 1);
+  await readAll();
+  receiveAt('read', 5);
+  await readAll();
+  receiveAt('new', 10);
+  // As after a move to another host.
+  const [oldest, older, ...others] = host.mails;
+  host.uidValidity += 1;
+  host.mails = [oldest, ...others, older].flatMap((mail, index) => (mail ? [{ ...mail, uid: index + 1 }] : []));
+  const { received } = await readAll();
+  expect(received.map(({ subject }) => subject)).toEqual(['read', 'new']);
+});
+
 test.each([
   ['fails to deliver', 'NO [SERVERBUG] Internal error occurred.'],
   ['ends the connection for', null],

@@ -7,6 +7,8 @@ export interface MailboxCursor {
   readonly receivedAt: string;
   /** Last time at which the mailbox had no unread news, as ISO text. */
   readonly checkedAt: string;
+  /** Since the mailbox was numbered anew: of the mails up to this UID, which were there then, those received before the time are old. */
+  readonly renumbered?: { readonly lastUid: number; readonly receivedAt: string } | undefined;
   /** The mail that is being read, and the tries to read it: one that ends its reader must not be read again without end. */
   readonly reading?: { readonly uid: number; readonly tries: number } | undefined;
 }

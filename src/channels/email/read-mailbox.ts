@@ -31,8 +31,9 @@ export async function openCursor(client: ImapFlow, stored: MailboxCursor | null,
     const received = Date.parse(stored.receivedAt);
     const rows = await listRows(client, { since: new Date(received - dayMs) });
     const [firstNew] = rows.filter(({ internalDate }) => toTime(internalDate) >= received);
-    const lastUid = (firstNew?.uid ?? getMailbox(client).uidNext) - 1;
-    return { ...stored, uidValidity, lastUid, reading: undefined };
+    const last = getMailbox(client).uidNext - 1;
+    const renumbered = { lastUid: last, receivedAt: stored.receivedAt };
+    return { ...stored, uidValidity, lastUid: firstNew ? firstNew.uid - 1 : last, renumbered, reading: undefined };
   }
   const lastUid = getMailbox(client).uidNext - 1;
   const last = await client.fetchOne('*', { uid: true, internalDate: true }).catch(() => false as const);
@@ -79,11 +80,19 @@ export async function readNewMails(deps: ReadMailboxDeps, cursor: MailboxCursor)
   let current = cursor;
   // A range beyond the end brings the last mail again.
   const rows = (await listRows(deps.client, { uid: `${cursor.lastUid + 1}:*` })).filter(({ uid }) => uid > cursor.lastUid);
+  let isStored = true;
   for (const row of rows) {
     if (deps.isEnded()) return current;
-    current = await readOne(deps, row, current);
+    isStored = !isOld(row, current);
+    current = isStored ? await readOne(deps, row, current) : { ...current, lastUid: row.uid };
   }
+  if (!isStored) await deps.emit([], current);
   return current;
+}
+
+/** Returns whether a mail was there before the last one that was read: a mailbox that is numbered anew may have it behind that one. */
+function isOld({ uid, internalDate }: MailRow, { renumbered }: MailboxCursor): boolean {
+  return renumbered !== undefined && uid <= renumbered.lastUid && toTime(internalDate) < Date.parse(renumbered.receivedAt);
 }
 
 const maxTries = 5;
