@@ -157,6 +157,19 @@ test('a mailbox that is numbered anew, in another order, brings no mail that was
   expect(received.map(({ subject }) => subject)).toEqual(['read', 'new']);
 });
 
+test('another mailbox of the same connection is read from its end, as at the first connection', async () => {
+  receive('of the first');
+  await readAll();
+  const { state: host } = mailbox;
+  host.account.address = 'info@harbour.example';
+  host.uidValidity += 1;
+  receive('was there');
+  for (const mail of host.mails.slice(-1)) mail.at += 60_000;
+  expect((await readAll()).received).toEqual([]);
+  receive('comes then');
+  expect((await readAll()).received).toMatchObject([{ subject: 'comes then' }]);
+});
+
 test.each([
   ['fails to deliver', 'NO [SERVERBUG] Internal error occurred.'],
   ['ends the connection for', null],

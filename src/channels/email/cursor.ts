@@ -1,5 +1,13 @@
+/** The mailbox that a config names, apart from its host: that may change when it moves. */
+export interface MailboxPlace {
+  readonly user: string;
+  readonly folder: string;
+}
+
 /** Durable state of a connection: the place in the mailbox, and what was learned there. */
 export interface MailboxCursor {
+  /** The folder and its user. A cursor of an earlier version has none. */
+  readonly place?: MailboxPlace;
   readonly uidValidity: string;
   /** Last UID that was read. */
   readonly lastUid: number;

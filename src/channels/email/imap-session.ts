@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ImapFlow } from 'imapflow';
 import type { Clock } from '../../core/clock.ts';
 import type { ChannelEvent, OpenSession } from '../channel.ts';
@@ -6,6 +7,7 @@ import { isCursor, type MailboxCursor } from './cursor.ts';
 import { closeImapClient, openFolder, openImapClient } from './imap-client.ts';
 import { createLoopGuard } from './read-mail.ts';
 import { openCursor, readNewMails } from './read-mailbox.ts';
+import { getUserName } from './sign-in.ts';
 
 type Emit = (events: readonly ChannelEvent[], state?: unknown) => Promise<void>;
 
@@ -43,9 +45,10 @@ export async function openImapSession(context: EmailContext, failures: Map<strin
     return createRefusedSession({ code: 'imap_folder', message: `The mailbox has no folder ${folder} that can be opened.` });
   }
   const stored = await context.state.get<Partial<MailboxCursor>>();
-  const cursor = await openCursor(client, isCursor(stored) ? stored : null, context.clock.now());
-  if (!isCursor(stored)) await emit([], { ...stored, ...cursor });
-  return watchMailbox(context, client, { ...stored, ...cursor }, failures, emit);
+  const place = { user: getUserName(context.connection.config, context.connection.config.imap), folder };
+  const cursor = await openCursor(client, isCursor(stored) ? stored : null, place, context.clock.now());
+  if (!isDeepStrictEqual(cursor, stored)) await emit([], cursor);
+  return watchMailbox(context, client, cursor, failures, emit);
 }
 
 /** Creates a wait that ends after its time, or when it is woken. */

@@ -2,7 +2,7 @@ import type { FetchMessageObject, ImapFlow } from 'imapflow';
 import { isAppError } from '../../core/errors.ts';
 import type { ChannelEvent } from '../channel.ts';
 import type { EmailContext } from './config.ts';
-import type { MailboxCursor } from './cursor.ts';
+import type { MailboxCursor, MailboxPlace } from './cursor.ts';
 import { maxMailBytes } from './imap-client.ts';
 import { type FetchedMail, type LoopGuard, tryReadMail } from './read-mail.ts';
 
@@ -21,25 +21,32 @@ const dayMs = 24 * 60 * 60 * 1000;
 type MailRow = Pick<FetchMessageObject, 'uid' | 'size' | 'internalDate'>;
 
 /**
- * Finds the place from which the mailbox is read. Without an earlier place it is the end: what is there already is not new. When the server has
+ * Finds the place from which the mailbox is read. In a mailbox that was not read before it is the end: what is there already is not new. When the server has
  * numbered the mailbox anew, UIDs mean nothing, and the time of receipt decides: repeats are recognised by their Message-ID.
  */
-export async function openCursor(client: ImapFlow, stored: MailboxCursor | null, now: number): Promise<MailboxCursor> {
+export async function openCursor(
+  client: ImapFlow,
+  stored: MailboxCursor | null,
+  place: MailboxPlace,
+  now: number,
+): Promise<MailboxCursor> {
   const uidValidity = String(getMailbox(client).uidValidity);
-  if (stored?.uidValidity === uidValidity) return stored;
-  if (stored) {
+  const isSameFolder = stored?.place === undefined || stored.place.folder === place.folder;
+  if (stored?.uidValidity === uidValidity && isSameFolder) return { ...stored, place };
+  if (stored && isSameFolder && (stored.place === undefined || stored.place.user === place.user)) {
     const received = Date.parse(stored.receivedAt);
     const rows = await listRows(client, { since: new Date(received - dayMs) });
     const [firstNew] = rows.filter(({ internalDate }) => toTime(internalDate) >= received);
     const last = getMailbox(client).uidNext - 1;
     const renumbered = { lastUid: last, receivedAt: stored.receivedAt };
-    return { ...stored, uidValidity, lastUid: firstNew ? firstNew.uid - 1 : last, renumbered, reading: undefined };
+    return { ...stored, place, uidValidity, lastUid: firstNew ? firstNew.uid - 1 : last, renumbered, reading: undefined };
   }
   const lastUid = getMailbox(client).uidNext - 1;
   const last = await client.fetchOne('*', { uid: true, internalDate: true }).catch(() => false as const);
   // Times of receipt are whole seconds: the next one is surely later than that of all mails which are there.
   const receivedAt = last && getMailbox(client).exists > 0 ? toTime(last.internalDate) + 1_000 : now;
   return {
+    place,
     uidValidity,
     lastUid: Math.max(lastUid, 0),
     receivedAt: new Date(receivedAt).toISOString(),
