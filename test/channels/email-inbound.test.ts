@@ -82,6 +82,15 @@ test('the mailbox’s own emails, and those with an id of ours, stay in the mail
   expect(await read(`${base.replace('one@example.com', `${sentId}@inbox.test`)}\r\nx`)).toEqual({ ignored: 'own_mail' });
   const original = `X-Google-Original-Message-ID: <${sentId}-1700000000000@Inbox.test>\r\n`;
   expect(await read(`${original}${base}\r\nx`)).toEqual({ ignored: 'own_mail' });
+  // A further sender of this mailbox, and a list of the domain that replaces the sender.
+  const alias = `${original}${base.replace('maya@example.com', 'team@inbox.test')}\r\nx`;
+  expect(await read(alias, { senders: ['team@inbox.test'] })).toEqual({ ignored: 'own_mail' });
+  expect(await read(`List-Id: <team.inbox.test>\r\n${alias}`)).toEqual({ ignored: 'own_mail' });
+});
+
+test('an email that another mailbox of the same domain has sent with this program becomes a message', async () => {
+  const raw = base.replace('maya@example.com', 'maya@inbox.test').replace('one@example.com', `${sentId}@inbox.test`);
+  expect(await inbound(`${raw}\r\nhello`)).toMatchObject({ from: 'maya@inbox.test', externalId: `${sentId}@inbox.test` });
 });
 
 test.each([

@@ -106,7 +106,7 @@ async function readMessage(
   const beginning = await parseMailHeaders(mail.bytes);
   const { headers, from } = beginning;
   if (!from) return { ignored: 'no_sender' };
-  if (isSameAddress(from.address, own) || isOwnMail(headers, own)) return { ignored: 'own_mail' };
+  if (isSameAddress(from.address, own) || isOwnMail(config, headers, from.address)) return { ignored: 'own_mail' };
   const replied = findRepliedMessage(headers, own);
   const repliedId = replied?.messageId;
   if (report.origin !== 'person' && (report.origin !== 'list' || repliedId === undefined)) return { ignored: report.origin };
@@ -131,9 +131,13 @@ async function readMessage(
 
 /**
  * Returns whether a mail is one that this mailbox sent: a copy to itself, or one that came back through a list. The id alone proves nothing: other
- * installations of this program write such too.
+ * installations of this program write such too; so does another mailbox of the same host, such as Gmail's.
  */
-function isOwnMail(headers: MailHeaders, own: string): boolean {
+function isOwnMail(config: EmailConfig, headers: MailHeaders, from: string): boolean {
+  const own = getOwnAddress(config);
+  const isOtherMailbox =
+    getDomain(from) === getDomain(own) && !config.senders.some((sender) => isSameAddress(from, getOwnAddress({ from: sender })));
+  if (isOtherMailbox && !headers.has('list-id')) return false;
   const ids = ['message-id', 'x-google-original-message-id'].flatMap((name) => parseMessageId(getHeader(headers, name)) ?? []);
   return ids.some((id) => parseOwnMessageId(id) !== undefined && getDomain(id) === getDomain(own));
 }
