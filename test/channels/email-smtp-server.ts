@@ -39,6 +39,7 @@ export async function startSmtpServer() {
     let buffer = '';
     let recipients: string[] = [];
     let isData = false;
+    let refusal: string | null = null;
     const say = (text: string) => socket.write(`${text}\r\n`);
     if (behaviour.cut === 'greeting') return void socket.destroy();
     say(behaviour.greeting ?? '220 mail.test ESMTP');
@@ -56,13 +57,23 @@ export async function startSmtpServer() {
       if (behaviour.isSilent?.(line, recipients)) return;
       // Without SMTPUTF8 (RFC 6531).
       if (/\P{ASCII}/u.test(line)) return say('501 5.5.2 syntax');
+      if (refusal !== null) {
+        // Servers may close a connection whose sign-in they have refused.
+        socket.end(`${refusal}\r\n`);
+        return;
+      }
       const verb = line.slice(0, 4).toUpperCase();
       if (verb === 'EHLO')
         return say(
           `250-mail.test\r\n250-SIZE ${behaviour.maxBytes ?? 30_000_000}\r\n250-ENHANCEDSTATUSCODES\r\n250 AUTH PLAIN XOAUTH2`,
         );
       if (verb === 'AUTH') {
-        // As servers may after a refusal.
+        const fitting = behaviour.replies?.AUTH ?? behaviour.replies?.['AUTH XOAUTH2'];
+        if (line.startsWith('AUTH XOAUTH2') && fitting?.startsWith('5')) {
+          // Gmail and Microsoft 365 first send what is wrong, and refuse after an empty line.
+          refusal = fitting;
+          return say(`334 ${Buffer.from('{"status":"400"}').toString('base64')}`);
+        }
         if (!reply(line, '235 2.7.0 ok')) socket.end();
         return;
       }

@@ -150,21 +150,30 @@ async function signIn(
   };
   return runStep(connection, signal, (done) =>
     connection.login(auth as Parameters<SMTPConnection['login']>[0], done),
-  ).then(() => null, toLoginFailure);
+  ).then(
+    () => null,
+    (error: unknown) => toLoginFailure(error, connection.lastServerResponse || ''),
+  );
 }
 
-/** Converts a refusal of the sign-in. @throws the error itself where the connection broke */
-function toLoginFailure(error: unknown): OpenFailure {
-  const failed = toServerError(error);
-  if (failed.responseCode === undefined) throw error;
-  return { ...classifyLoginRefusal(failed), response: failed.response };
+/**
+ * Converts a refusal of the sign-in.
+ *
+ * @param lastReply of the server: the library does not tell the one to a refused token, nor one with which the connection ends
+ * @throws the error itself where the connection broke
+ */
+function toLoginFailure(error: unknown, lastReply: string): OpenFailure {
+  const { response = lastReply, responseCode = Number(lastReply.slice(0, 3)) } = toServerError(error);
+  if (!(responseCode >= 400)) throw error;
+  return { ...classifyLoginRefusal({ response, responseCode }), response };
 }
 
-/** Gives the library a token of this program: there is one place that renews them, for SMTP and IMAP. */
+/** Gives the library a token of this program, once: there is one place that renews them, for SMTP and IMAP. */
 function createTokenLogin(user: string, accessToken: string) {
   return {
     user,
-    getToken: (_isRefused: boolean, done: (error: Error | null, token?: string) => void) => done(null, accessToken),
+    getToken: (isRefused: boolean, done: (error: Error | null, token?: string) => void) =>
+      isRefused ? done(new Error('The token was refused.')) : done(null, accessToken),
     buildXOAuth2Token: (token: string) => Buffer.from(`user=${user}\x01auth=Bearer ${token}\x01\x01`).toString('base64'),
   };
 }
