@@ -136,7 +136,8 @@ async function readMessage(
 function isOwnMail(config: EmailConfig, headers: MailHeaders, from: string): boolean {
   const own = getOwnAddress(config);
   const isOtherMailbox =
-    getDomain(from) === getDomain(own) && !config.senders.some((sender) => isSameAddress(from, getOwnAddress({ from: sender })));
+    getDomain(from) === getDomain(own) &&
+    !config.senders.some((sender) => isSameAddress(from, getOwnAddress({ from: sender })));
   if (isOtherMailbox && !headers.has('list-id')) return false;
   const ids = ['message-id', 'x-google-original-message-id'].flatMap((name) => parseMessageId(getHeader(headers, name)) ?? []);
   return ids.some((id) => parseOwnMessageId(id) !== undefined && getDomain(id) === getDomain(own));

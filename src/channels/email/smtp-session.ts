@@ -148,9 +148,7 @@ async function signIn(
     user,
     ...(accessToken === null ? { credentials: { user, pass: password } } : { oauth2: createTokenLogin(user, accessToken) }),
   };
-  return runStep(connection, signal, (done) =>
-    connection.login(auth as Parameters<SMTPConnection['login']>[0], done),
-  ).then(
+  return runStep(connection, signal, (done) => connection.login(auth as Parameters<SMTPConnection['login']>[0], done)).then(
     () => null,
     (error: unknown) => toLoginFailure(error, connection.lastServerResponse || ''),
   );
@@ -159,7 +157,7 @@ async function signIn(
 /**
  * Converts a refusal of the sign-in.
  *
- * @param lastReply of the server: the library does not tell the one to a refused token, nor one with which the connection ends
+ * @param lastReply of the server: the library drops the one to a refused token, and one with which the connection ends
  * @throws the error itself where the connection broke
  */
 function toLoginFailure(error: unknown, lastReply: string): OpenFailure {
