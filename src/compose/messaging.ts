@@ -1,5 +1,6 @@
 import { createSenderLookUp } from '../connections/vendor-lists.ts';
 import { bindContactByLink, bindContactByPhone } from '../messages/inbound/bind-contact.ts';
+import { findNumberOfUser } from '../messages/inbound/contact-addresses.ts';
 import { createInboundReceiver } from '../messages/inbound/receive.ts';
 import { createMessageLister, findMessageWithHistory, findRecipientStates } from '../messages/log/list-messages.ts';
 import { recordUnknownWebhook } from '../messages/log/unknown-webhooks.ts';
@@ -173,7 +174,7 @@ export function composeMessaging(
       { watchSilence },
     ),
     ...composeInbound(ingredients),
-    ...bindAll(runtime.db, { findMessageWithHistory, findRecipientStates }),
+    ...bindAll(runtime.db, { findMessageWithHistory, findRecipientStates, findNumberOfUser }),
     ...bindAll({ ...ingredients, client: runtime.db.client }, { previewRoute }),
     ...bindAll({ ...ingredients, listSenders: connections.listSenders }, { listConnectionSenders }),
     deliver: composeDeliver({ ...ingredients, loadMessage: findMessage }),

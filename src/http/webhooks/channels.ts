@@ -31,6 +31,7 @@ export interface ChannelWebhookDeps {
     | 'recordReceipt'
     | 'recordOptOut'
     | 'recordOptOutWord'
+    | 'findNumberOfUser'
     | 'bindContactByLink'
     | 'bindContactByPhone'
   >;

@@ -22,6 +22,20 @@ export async function findContactByAddress(
   return row?.contactId ?? null;
 }
 
+/** Finds the phone number of a person whom a vendor names by its own id alone, where an earlier message over the connection has shown both. */
+export async function findNumberOfUser(
+  db: Database,
+  { id: connectionId }: { id: string },
+  vendorUserId: string,
+): Promise<string | null> {
+  const row = await db.client.vendorAddress.findFirst({
+    where: { connectionId, vendorUserId, address: { startsWith: '+' } },
+    orderBy: { lastInboundAt: 'desc' },
+    select: { address: true },
+  });
+  return row?.address ?? null;
+}
+
 /** Stores the contact of an address outside of a settlement, unless the address was bound meanwhile. @returns its contact */
 export async function storeContactAddress(
   db: Database,

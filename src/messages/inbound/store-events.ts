@@ -8,6 +8,7 @@ import type {
   ReceiptContent,
 } from '../../channels/channel.ts';
 import type { Connection } from '../../connections/connection.ts';
+import { normalizeAddress } from '../../core/address.ts';
 import { isAppError } from '../../core/errors.ts';
 import type { Provider } from '../../highlevel/providers.ts';
 import type { Log } from '../../runtime/log.ts';
@@ -22,6 +23,8 @@ export interface StoreEventDeps {
   ): Promise<'stored' | 'repeated'>;
   recordReceipt(connection: Connection, receipt: ReceiptContent): Promise<unknown>;
   recordOptOut(connection: Connection, optOut: OptOutContent): Promise<unknown>;
+  /** Finds the phone number of a person whom the vendor names by its own id alone. */
+  findNumberOfUser(connection: Connection, vendorUserId: string): Promise<string | null>;
   /** Records a STOP or START in the text of a message. */
   recordOptOutWord(connection: Connection, inbound: InboundContent): Promise<unknown>;
   /** Gives the address of a chat to the contact of the link that it has opened. */
@@ -79,10 +82,11 @@ async function storeEvent(
   deps: StoreEventDeps,
   connection: Connection,
   provider: Provider,
-  event: ChannelEvent,
+  given: ChannelEvent,
   body: Buffer,
   onLink: (result: ContactLinkResult) => void,
 ): Promise<'stored' | 'repeated'> {
+  const event = await withKnownNumber(deps, connection, given);
   switch (event.kind) {
     case 'receipt':
       await deps.recordReceipt(connection, event.receipt);
@@ -116,6 +120,29 @@ async function storeEvent(
       return 'stored';
     }
   }
+}
+
+/**
+ * Names a person who hides the phone number by the number, where an earlier message has shown both: messages go to the contact's number, so that
+ * its last message and its STOP have to be found there.
+ */
+async function withKnownNumber(
+  { findNumberOfUser }: StoreEventDeps,
+  connection: Connection,
+  event: ChannelEvent,
+): Promise<ChannelEvent> {
+  if (!connection.capabilities.vendorAddresses) return event;
+  if (event.kind === 'opt_out') {
+    const { address } = event.optOut;
+    const number = address && normalizeAddress(address).kind === 'other' ? await findNumberOfUser(connection, address) : null;
+    return number === null ? event : { ...event, optOut: { ...event.optOut, address: number } };
+  }
+  if (event.kind !== 'inbound') return event;
+  const { inbound } = event;
+  const side = inbound.sentExternally ? 'to' : 'from';
+  const isHidden = inbound.vendorUserId !== undefined && inbound[side] === inbound.vendorUserId;
+  const number = isHidden ? await findNumberOfUser(connection, inbound.vendorUserId) : null;
+  return number === null ? event : { ...event, inbound: { ...inbound, [side]: number } };
 }
 
 /** Says in the conversation why a link has bound no contact. */

@@ -52,6 +52,25 @@ test('a person without a phone number is one contact, also when the number becom
   expect(['US.1349', '+16505551234']).toContain(script.sends[0]?.to);
 });
 
+test('a person who hides the number after writing with it is still the contact with that number: for its last message, and for opt-outs', async () => {
+  const { world, script, location, post, receive } = await start();
+  await using _ = world;
+  const user = { vendorUserId: 'US.1349' };
+  const dayMs = 24 * 60 * 60_000;
+  const [before, occurredAt] = [new Date(world.clock.now() - 2 * dayMs), new Date(world.clock.now() - 60_000)];
+  await receive({ externalId: 'i-1', from: '+12025550143', vendorAddress: '12025550143', occurredAt: before, ...user });
+  await receive({ externalId: 'i-2', from: 'US.1349', vendorAddress: 'US.1349', occurredAt, ...user });
+  await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'reply' });
+  await world.advanceUntil(() => script.sends.length === 1);
+  expect(script.sends[0]).toMatchObject({ to: '+12025550143', vendorAddress: 'US.1349', lastInboundAt: occurredAt });
+  await receive({ externalId: 'i-3', from: 'US.1349', vendorAddress: 'US.1349', text: 'STOP', ...user });
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'offer' });
+  await world.advanceUntil(async () => (await world.getMessage(messageId)).state === 'failed' || script.sends.length > 1);
+  expect(await world.getMessage(messageId)).toMatchObject({ reasonCode: 'opted_out' });
+  await post([{ kind: 'opt_out', optOut: { address: 'US.1349', optedOut: false, category: 'all' } }]);
+  expect(await world.services.findOptOut(location.id, '+12025550143')).toBeNull();
+});
+
 test('a contact whose number HighLevel has in another spelling gets no second contact', async () => {
   const { world, location, receive, listContacts } = await start();
   await using _ = world;
