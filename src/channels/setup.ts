@@ -37,6 +37,11 @@ export type VerifyResult =
       readonly account: string;
       /** Facts that a person should know, such as the limits of a trial account. */
       readonly warnings?: readonly string[];
+      /**
+       * Settings that a person has to correct before the config is stored. The vendor accepts the account, so that a connection in use goes on:
+       * only messages that need such a setting fail.
+       */
+      readonly problems?: readonly ConfigProblem[];
     }
   | { readonly kind: 'rejected'; readonly problems: readonly ConfigProblem[] }
   /** The vendor could not be asked. `field`: of the config, where the reason may be its value, such as a host name. */

@@ -73,6 +73,9 @@ export async function tryConnect(
   const state = createDraftState(row?.type === channel.type ? deps.createChannelContext(draft, signal).state : null);
   const verification = verify ? await verifyConnection(deps, draft, state) : null;
   if (verification?.kind === 'rejected') return verification;
+  if (verification?.kind === 'verified' && verification.problems.length > 0) {
+    return { kind: 'rejected', problems: verification.problems };
+  }
   if (verification?.kind === 'unavailable') {
     const { kind, message, field } = verification;
     return { kind, message, ...(field === undefined ? {} : { field }) };

@@ -6,7 +6,7 @@ import { redactSecrets } from './redact-secrets.ts';
 
 /** The vendor's word on a config. */
 export type Verification =
-  | { kind: 'verified'; account: string; warnings: readonly string[]; isPaired: boolean }
+  | { kind: 'verified'; account: string; warnings: readonly string[]; problems: readonly ConfigProblem[]; isPaired: boolean }
   | { kind: 'rejected'; problems: readonly ConfigProblem[] }
   | { kind: 'unavailable'; code: string; message: string; field?: string };
 
@@ -26,16 +26,19 @@ export async function verifyConnection(
   const { setup } = connection.channel;
   if (!setup) return null;
   const redact = (text: string) => redactSecrets(connection, text);
+  const redactProblems = (problems: readonly ConfigProblem[]) =>
+    problems.map((problem) => ({ ...problem, message: redact(problem.message) }));
   try {
     return await callVendor(deps, connection, { timeoutMs: verifyTimeoutMs, state }, async (context) => {
       const result: VerifyResult = await setup.verify(context);
       if (result.kind === 'unavailable') return { ...result, message: redact(result.message) };
-      if (result.kind === 'rejected') {
-        return { ...result, problems: result.problems.map((problem) => ({ ...problem, message: redact(problem.message) })) };
-      }
+      if (result.kind === 'rejected') return { ...result, problems: redactProblems(result.problems) };
       const pairing = await setup.getPairing?.(context);
-      const { kind, account, warnings = [] } = result;
-      return { kind, account: redact(account), warnings: warnings.map(redact), isPaired: pairing?.status !== 'waiting' };
+      const { kind, account, warnings = [], problems = [] } = result;
+      return {
+        ...{ kind, account: redact(account), warnings: warnings.map(redact), problems: redactProblems(problems) },
+        isPaired: pairing?.status !== 'waiting',
+      };
     });
   } catch (error) {
     if (!isAppError(error)) throw error;

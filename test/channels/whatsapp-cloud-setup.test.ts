@@ -1,3 +1,4 @@
+import type { WhatsAppConfig } from '../../src/channels/whatsapp-cloud/config.ts';
 import { createWhatsAppCloudChannel } from '../../src/channels/whatsapp-cloud/whatsapp-cloud.ts';
 import { readConfig, toConfigFields, toFormValues } from '../../src/http/pages/channels/config-form.ts';
 import { startWhatsAppWorld, verifyToken, waitFor } from './whatsapp-cloud-world.ts';
@@ -49,25 +50,30 @@ describe('the check of a config', () => {
     [{ accessToken: 'EAA-expired' }, 'accessToken', '190'],
     [{ phoneNumberId: '999999999' }, 'phoneNumberId', '100'],
     [{ businessAccountId: '999999999' }, 'businessAccountId', '100'],
-    [{ outsideWindow: 'template' as const }, 'fallbackTemplate', 'template_missing'],
-    [
-      { outsideWindow: 'template' as const, fallbackTemplate: { name: 'none', language: 'en_US', parameter: '1' } },
-      'fallbackTemplate',
-      'template_not_found',
-    ],
-    [
-      {
-        outsideWindow: 'template' as const,
-        fallbackTemplate: { name: 'appointment_reminder', language: 'en_US', parameter: '1' },
-      },
-      'fallbackTemplate',
-      'template_parameters',
-    ],
   ])('%j is a problem of the field %s', async (changes, field, code) => {
     await using world = await startWhatsAppWorld();
     const result = await open.setup?.verify(world.withConfig(changes));
     expect(result).toMatchObject({ kind: 'rejected', problems: [{ field, code, message: expect.stringMatching(/\S/) }] });
     expect(JSON.stringify(result)).not.toContain(world.config.accessToken);
+  });
+
+  test('a fallback template that can’t be used is to be corrected before saving, and no problem of the account: Meta may pause it any time', async () => {
+    await using world = await startWhatsAppWorld();
+    const verify = (fallbackTemplate?: WhatsAppConfig['fallbackTemplate']) =>
+      open.setup?.verify(world.withConfig({ outsideWindow: 'template', ...(fallbackTemplate ? { fallbackTemplate } : {}) }));
+    const named = (name: string) => ({ name, language: 'en_US', parameter: '1' });
+    const [paused] = world.vendor.state.templates.filter(({ name }) => name === 'message_from_team');
+    expect(await verify(named('message_from_team'))).not.toHaveProperty('problems');
+    Object.assign(paused ?? {}, { status: 'PAUSED' });
+    for (const [template, code] of [
+      [undefined, 'template_missing'],
+      [named('none'), 'template_not_found'],
+      [named('message_from_team'), 'template_not_found'],
+      [named('appointment_reminder'), 'template_parameters'],
+    ] as const) {
+      const problem = { field: 'fallbackTemplate', code, message: expect.stringMatching(/\S/) };
+      expect(await verify(template)).toMatchObject({ kind: 'verified', problems: [problem] });
+    }
   });
 
   test('a blocked number is a problem, a limited one a warning, and a server that is not there neither', async () => {

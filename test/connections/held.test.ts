@@ -62,6 +62,21 @@ test('a held connection is probed less and less often, up to hourly, and its pau
   expect(await listAudit(world, 'connection_held')).toHaveLength(1);
 });
 
+test('a setting that the vendor does not accept is refused when it is saved, and holds no connection that is in use', async () => {
+  const { acme, world, path, getStatus } = await startConnected();
+  await using _ = world;
+  const problem = { field: 'region', code: 'region_closed', message: `Acme has closed the region of ${acmeKey}.` };
+  acme.verify = async () => ({ kind: 'verified', account: 'Acme Inc.', problems: [problem] });
+  const { body } = await world.api.put(path, { type: 'acme', config: { key: acmeKey, region: 'eu' } }).expect(422);
+  expect(body.error.details).toEqual(['config.region: Acme has closed the region of [redacted].']);
+  const asked = acme.countCalls('verify');
+  await world.db.connection.updateMany({ data: { checkDueAt: new Date(world.clock.now()) } });
+  await world.advanceUntil(() => acme.countCalls('verify') > asked);
+  await world.advance(2 * minuteMs, 10_000);
+  expect(await getStatus()).toBe('active');
+  expect(await listAudit(world, 'connection_held')).toEqual([]);
+});
+
 test('a person ends a hold, and a vendor that still refuses the account puts it on hold again', async () => {
   const { acme, world, getStatus, path } = await startConnected();
   await using _ = world;

@@ -39,8 +39,9 @@ export async function verifyConfig(context: WhatsAppContext): Promise<VerifyResu
     const message = ['Meta does not let this number send.', ...healthProblems].join(' ');
     problems.push({ code: 'blocked', message });
   }
-  problems.push(...(await checkFallback(context)));
-  if (problems.length > 0) return { kind: 'rejected', problems };
+  // Meta pauses templates by itself: that must not hold a number whose other messages go out.
+  const settingProblems = await checkFallback(context);
+  if (problems.length > 0) return { kind: 'rejected', problems: [...problems, ...settingProblems] };
   const warnings = [
     ...(health === 'limited' ? [['Meta limits what this number can send.', ...healthProblems].join(' ')] : []),
     ...(quality === 'RED' ? ['Meta rates the quality of this number as low: contacts block or report it.'] : []),
@@ -49,6 +50,7 @@ export async function verifyConfig(context: WhatsAppContext): Promise<VerifyResu
     kind: 'verified',
     account: [verifiedName, display].filter(Boolean).join(', ') || config.phoneNumberId,
     ...(warnings.length > 0 ? { warnings } : {}),
+    ...(settingProblems.length > 0 ? { problems: settingProblems } : {}),
   };
 }
 
