@@ -15,6 +15,7 @@ const cases: [name: string, status: number, body: Record<string, unknown>, kind:
   ['a session that has failed', 422, sessionStatus('FAILED'), 'session_not_working', 'connection_error'],
   ['a session that starts', 422, sessionStatus('STARTING'), 'starting', 'unavailable'],
   ['an unknown number', 422, { message: 'No LID for user' }, 'not_on_whatsapp', 'rejected'],
+  ['a number without WhatsApp', 422, { message: 'The phone number does not exist' }, 'not_on_whatsapp', 'rejected'],
   [
     'an unknown number, as an engine’s exception',
     500,
@@ -22,6 +23,14 @@ const cases: [name: string, status: number, body: Record<string, unknown>, kind:
     'not_on_whatsapp',
     'rejected',
   ],
+  [
+    'a session that was deleted',
+    422,
+    { message: 'Session "default" does not exist' },
+    'session_not_working',
+    'connection_error',
+  ],
+  ['a message that is not known', 422, { message: 'The quoted message does not exist' }, 'unknown', 'unknown'],
   ['another refusal', 422, { message: 'Unprocessable' }, 'unknown', 'unknown'],
   [
     'a body that is not valid',

@@ -29,7 +29,7 @@ const maxReasonChars = 300;
 const notOnWhatsApp =
   /no lid for user|not (?:registered|found) on whatsapp|not on whatsapp|number does not exist|isn.t on whatsapp/i;
 const notSupported = /not (?:implemented|supported|available) (?:by|in|for) /i;
-const sessionWords = /session status is not as expected|not started|not working|not ready|does not exist/i;
+const sessionWords = /session status is not as expected|not started|not working|not ready|session .{0,100}does not exist/i;
 
 /** Reads the server's reason: a text, a list of them, or the error of the engine. */
 export function readReason({ body, text, status }: Pick<ServerError, 'body' | 'text' | 'status'>): string {
@@ -47,11 +47,12 @@ export function classifyError(error: Pick<ServerError, 'status' | 'body' | 'text
   if (status === 429 || status === 425 || status === 503) return 'busy';
   if (status === 401 || status === 403) return 'credentials';
   if (status === 413) return 'too_large';
+  // Before the words about a session: that one number does not exist must not hold the connection.
+  if (notOnWhatsApp.test(text)) return 'not_on_whatsapp';
   const isSession = sessionWords.test(text) || (toList(body.expected).length > 0 && toText(body.status) !== undefined);
   if (status === 422 && isSession) return toText(body.status) === 'STARTING' ? 'starting' : 'session_not_working';
   // A path that the server does not have, too, fails every message.
   if (status === 404) return 'session_unknown';
-  if (notOnWhatsApp.test(text)) return 'not_on_whatsapp';
   if (status === 501 || notSupported.test(text)) return 'not_supported';
   if (status === 400) return 'invalid_request';
   return 'unknown';
