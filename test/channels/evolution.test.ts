@@ -175,6 +175,34 @@ test('only an edit has a new text: other notes of the protocol come under the sa
   ]);
 });
 
+test('an edit is by the author of the message that it changes, although it is `fromMe` in a chat with the own number (#1367, #1647)', async () => {
+  await using world = await start();
+  const from = '16505551234';
+  const key = world.vendor.receive({ from, name: 'Zoe', text: 'hi' });
+  const own = world.vendor.receive({ from, text: 'from my phone', isFromPhone: true });
+  const edits: [string, string][] = [
+    [key, 'hi!'],
+    [key, 'hello'],
+    [own, 'from my other phone'],
+  ];
+  for (const [changed, text] of edits) world.vendor.edit(changed, text);
+  const listEdits = () => listInbound(world.events).filter(({ text }) => text?.startsWith('[Edited]'));
+  await world.waitFor(() => listEdits().length === 3);
+  const contact = { from: '+16505551234', name: 'Zoe', sentExternally: false, replyToExternalId: key };
+  const byText = Object.fromEntries(listEdits().map((edit) => [edit.text, edit]));
+  expect(byText).toMatchObject({
+    '[Edited] hi!': contact,
+    '[Edited] hello': contact,
+    '[Edited] from my other phone': { to: '+16505551234', sentExternally: true, replyToExternalId: own },
+  });
+  expect(new Set(listEdits().map(({ externalId }) => externalId)).size).toBe(3);
+  // Without the message there is no author, and the own number is no contact.
+  world.vendor.edit(key, 'too late');
+  world.vendor.state.messages.splice(0);
+  await world.waitFor(() => world.log.some((line) => line.includes('evolution edit of a message')));
+  expect(listEdits()).toHaveLength(3);
+});
+
 test('messages are read in lists and alone, wrapped and plain, and groups are left out', async () => {
   await using world = await start();
   const wrapped = { ephemeralMessage: { message: { extendedTextMessage: { text: 'soon gone' } } } };

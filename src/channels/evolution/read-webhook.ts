@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { maxChars } from '../../core/bounds.ts';
-import { parseForeignJson, toId, toList, toObject, toText, toTime } from '../../core/foreign.ts';
+import { parseForeignJson, toList, toObject, toText, toTime } from '../../core/foreign.ts';
 import type { ChannelEvent, ReceiptContent } from '../channel.ts';
 import type { WebMessage } from '../whatsapp-web/inbound.ts';
 import { findPerson, isPerson, parseJid, readMessageKey } from '../whatsapp-web/jid.ts';
@@ -9,9 +10,18 @@ import { toLinkState } from './responses.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** A message as an event describes it. */
+export interface EventMessage extends WebMessage {
+  /**
+   * Key of the message that this one changes, whose author is that of the change. WhatsApp names the chat of an edit as its author sees it: that
+   * of a contact is `fromMe`, in a chat with the account itself.
+   */
+  readonly changes?: string;
+}
+
 /** Content of a webhook. */
 export interface WebhookContent {
-  readonly messages: readonly WebMessage[];
+  readonly messages: readonly EventMessage[];
   readonly receipts: readonly ReceiptContent[];
   readonly link: LinkState | null;
   /** Updates without content for us, by their reasons, for the log. */
@@ -54,7 +64,7 @@ export function readWebhook(body: Buffer, instance: string): WebhookContent {
   }
 }
 
-type Row = { message: WebMessage } | { receipt: ReceiptContent } | { ignored: string };
+type Row = { message: EventMessage } | { receipt: ReceiptContent } | { ignored: string };
 
 function collect(rows: readonly Fields[], read: (row: Fields) => Row): WebhookContent {
   const results = rows.map(read);
@@ -80,14 +90,26 @@ function toMessage(
   content: Content,
   at: Date | undefined,
 ): Row {
+  const author = readAuthor(row, key);
+  if (!author) return { ignored: parseJid(key.remoteJid) ? 'not_a_person' : 'unreadable' };
+  const own = parseJid(sender);
+  const ownPhone = own?.kind === 'phone' ? own.user : undefined;
+  return { message: { key: id, ...author, ownPhone, at, ...content } };
+}
+
+/** Reads who has written a message, and the contact in whose chat it is. @returns null where the chat is not with one person */
+function readAuthor(row: Fields, key: Fields): Pick<WebMessage, 'person' | 'isOwn' | 'name'> | null {
   const isOwn = toText(key.fromMe) === 'true';
   const alternates = [key.remoteJidAlt, ...(isOwn ? [] : [key.senderPn, key.participantAlt, key.senderLid])];
   const person = findPerson([key.remoteJid, ...alternates]);
-  if (!person) return { ignored: parseJid(key.remoteJid) ? 'not_a_person' : 'unreadable' };
-  const own = parseJid(sender);
-  const ownPhone = own?.kind === 'phone' ? own.user : undefined;
-  const name = isOwn ? undefined : toText(row.pushName);
-  return { message: { key: id, person, isOwn, ownPhone, name, at, ...content } };
+  return person && { person, isOwn, name: isOwn ? undefined : toText(row.pushName) };
+}
+
+/** Reads the author of a message from the server's list of messages. @returns null where the list does not have it */
+export function readStoredAuthor(body: unknown, id: string): ReturnType<typeof readAuthor> {
+  const rows = toList(toObject(toObject(body).messages).records).map(toObject);
+  const row = rows.find(({ key }) => readMessageKey(toObject(key).id) === id);
+  return row ? readAuthor(row, toObject(row.key)) : null;
 }
 
 /** Reads an edit. The event comes for all kinds of notes of the protocol; only an edit has a new text. */
@@ -97,7 +119,13 @@ function readEdit(row: Fields, sender: unknown): Row {
   const { text } = readContent(row.editedMessage, undefined, undefined);
   if (!original || !text) return { ignored: 'protocol_note' };
   const content = { text: `[Edited] ${text}`, attachments: [], replyTo: original };
-  return toMessage(row, key, sender, `${original}-edited-${toId(row.timestampMs) ?? ''}`, content, toTime(row.timestampMs));
+  // The time may be an object of two halves.
+  const hash = createHash('sha256')
+    .update(JSON.stringify([row.timestampMs, text]))
+    .digest('hex')
+    .slice(0, 16);
+  const result = toMessage(row, key, sender, `${original}-edited-${hash}`, content, toTime(row.timestampMs));
+  return 'message' in result && result.message.isOwn ? { message: { ...result.message, changes: original } } : result;
 }
 
 function readDeletion(row: Fields, sender: unknown): Row {

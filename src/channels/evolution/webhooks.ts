@@ -4,12 +4,14 @@ import type { ChannelEvent, ChannelWebhooks, WebhookRequest } from '../channel.t
 import { toInboundEvents, type WebMessage } from '../whatsapp-web/inbound.ts';
 import type { LidBook } from '../whatsapp-web/lid-book.ts';
 import { toLinkEvents } from '../whatsapp-web/session-state.ts';
+import { callEvolution } from './api.ts';
 import { type EvolutionConfig, type EvolutionContext, webhookPath } from './config.ts';
-import { readWebhook, toReceiptEvents } from './read-webhook.ts';
+import { type EventMessage, readStoredAuthor, readWebhook, toReceiptEvents } from './read-webhook.ts';
 import { toLinkKey } from './session.ts';
 
 /** Histories and contacts of a server with other settings than ours make large events. */
 const maxBodyBytes = 8 * 1024 * 1024;
+const lookUpTimeoutMs = 3_000;
 
 /** Creates the channel's webhooks. They have no signature: a secret in a header, or in the address, proves them. */
 export function createEvolutionWebhooks(lids: LidBook): ChannelWebhooks<EvolutionConfig> {
@@ -26,7 +28,11 @@ export function createEvolutionWebhooks(lids: LidBook): ChannelWebhooks<Evolutio
       const { messages, receipts, link, ignored } = readWebhook(request.body, context.connection.config.instance);
       if (ignored.length > 0) context.log.debug({ reasons: ignored }, 'evolution webhook without content for the connection');
       const events: ChannelEvent[] = [...toReceiptEvents(receipts)];
-      for (const message of messages) events.push(...(await toEvents(lids, context, message)));
+      for (const message of messages) {
+        const known = await withAuthor(context, message);
+        if (known) events.push(...(await toEvents(lids, context, known)));
+        else context.log.warn({ messageKey: message.changes }, 'evolution edit of a message that the server does not have');
+      }
       if (link) events.push(...(await toLinkEvents(context, toLinkKey(context.connection.config), link)));
       return { events };
     },
@@ -46,6 +52,27 @@ function requireSecret({ connection }: EvolutionContext, { headers }: WebhookReq
     (secret) => secret !== undefined && [given, ...path].some((one) => one !== '' && safeEqual(one, secret)),
   );
   if (!isProven) throw new AppError('signature_invalid', 'The webhook lacks the secret of this connection.');
+}
+
+/**
+ * Finds out who has written a change, by the message that it changes.
+ *
+ * @returns null where the server does not have that message, and the change may be a contact's
+ * @throws AppError `vendor_unavailable`: the server repeats the event
+ */
+async function withAuthor(context: EvolutionContext, message: EventMessage): Promise<WebMessage | null> {
+  const { changes, person, ownPhone } = message;
+  if (changes === undefined) return message;
+  const result = await callEvolution(context, {
+    method: 'POST',
+    path: '/chat/findMessages',
+    body: { where: { key: { id: changes } } },
+    timeoutMs: lookUpTimeoutMs,
+  });
+  if (result.kind === 'no_response') throw new AppError('vendor_unavailable', result.message);
+  const author = result.kind === 'ok' ? readStoredAuthor(result.body, changes) : null;
+  if (author) return { ...message, ...author };
+  return person.phone === undefined || person.phone === ownPhone ? null : message;
 }
 
 /** Converts a message, with the number of a person whom it names by the hidden id alone, where an earlier one has shown both. */

@@ -1,12 +1,18 @@
 import type { Axios } from 'axios';
 import type { Clock } from '../../core/clock.ts';
 import type { RandomSource } from '../../core/ids.ts';
-import { toEvolutionConnection, toEvolutionEvent, toEvolutionMessage, toEvolutionUpdate } from './evolution/events.ts';
+import {
+  toEvolutionConnection,
+  toEvolutionEdit,
+  toEvolutionEvent,
+  toEvolutionMessage,
+  toEvolutionUpdate,
+} from './evolution/events.ts';
 import { createEvolutionRouter } from './evolution/router.ts';
 import { createEvolutionState, type EvolutionVendorState } from './evolution/state.ts';
 import { createAccountActions, type WebFault, type WebRequest } from './whatsapp-web/account.ts';
 import { createEventSender } from './whatsapp-web/post-events.ts';
-import type { WebMessage } from './whatsapp-web/state.ts';
+import { getWebPerson, type WebMessage } from './whatsapp-web/state.ts';
 
 export type { EvolutionVendorState } from './evolution/state.ts';
 export type { WebFault, WebReceived, WebRequest } from './whatsapp-web/account.ts';
@@ -65,6 +71,14 @@ export function createEvolutionVendor(options: EvolutionVendorOptions) {
       getFault: () => fault,
     }),
     ...actions,
+    /** Changes the text of a message, as its author does. */
+    edit(key: string, text: string): void {
+      const message = state.messages.find((one) => one.key === key);
+      if (!message) throw new Error(`The simulated WhatsApp has no message ${key}.`);
+      message.text = text;
+      post('messages.edited', toEvolutionEdit(state, message, getWebPerson(state, message.waId), clock.now()));
+      onChange();
+    },
     /** Removes the linked device on the phone. */
     logOut: () => account.setLink('stopped'),
     setFault(next: WebFault | null): void {

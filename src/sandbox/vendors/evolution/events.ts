@@ -60,6 +60,20 @@ export function toEvolutionUpdate(message: WebMessage, person: WebPerson) {
   };
 }
 
+/**
+ * Builds an edit: the note of WhatsApp's protocol, whose chat is named as the author sees it, so that a contact's looks like one of the account's in a
+ * chat with itself. Its time has two halves of 32 bits.
+ */
+export function toEvolutionEdit({ phone }: EvolutionVendorState, message: WebMessage, person: WebPerson, at: number) {
+  const isOwn = message.direction === 'outbound';
+  return {
+    key: { remoteJid: isOwn ? toEvolutionJid(person) : `${phone}@s.whatsapp.net`, fromMe: true, id: message.key },
+    type: 'MESSAGE_EDIT',
+    editedMessage: { conversation: message.text },
+    timestampMs: { low: (at % 2 ** 32) | 0, high: Math.floor(at / 2 ** 32), unsigned: false },
+  };
+}
+
 /** Builds the report of the instance's state. @param statusReason cause of a disconnect; 401: logged out */
 export function toEvolutionConnection(state: EvolutionVendorState, statusReason: number) {
   return { instance: state.instance, state: toEvolutionState(state), statusReason };

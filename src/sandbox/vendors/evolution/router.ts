@@ -124,6 +124,11 @@ function addChatRoutes(router: Router, { state }: EvolutionRouterDeps): void {
     const { contentType: mimetype, name: fileName, base64 } = found.file;
     response.status(201).json({ mediaType: 'imageMessage', fileName, size: {}, mimetype, base64, buffer: null });
   });
+  router.post('/chat/findMessages/:instance', ({ body }, response) => {
+    const found = find(body?.where?.key?.id);
+    const records = found ? [toEvolutionMessage(found, getWebPerson(state, found.waId))] : [];
+    response.status(200).json({ messages: { total: records.length, pages: 1, currentPage: 1, records } });
+  });
   router.post('/chat/findStatusMessage/:instance', ({ body }, response) => {
     const found = find(body?.where?.id);
     response.status(201).json(found ? [toEvolutionUpdate(found, getWebPerson(state, found.waId))] : []);
