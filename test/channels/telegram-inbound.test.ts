@@ -1,7 +1,9 @@
 import type { WebhookRequest } from '../../src/channels/channel.ts';
 import { readMessage } from '../../src/channels/telegram/read-message.ts';
+import { deriveWebhookSecret } from '../../src/channels/telegram/webhook-secret.ts';
 import { phone, startTelegramWorld } from './telegram-world.ts';
 
+const bot = '42';
 const frame = {
   ...{ message_id: 12, date: 1_795_773_600, chat: { id: 5, type: 'private' } },
   from: { id: 5, is_bot: false, first_name: 'Zoe', last_name: 'Bell' },
@@ -9,17 +11,17 @@ const frame = {
 const file = { file_id: 'F1', file_unique_id: 'u' };
 
 function readText(content: object, isEdit = false): unknown {
-  const [event] = readMessage({ ...frame, ...content }, isEdit);
+  const [event] = readMessage({ ...frame, ...content }, isEdit, bot);
   return event && 'inbound' in event ? event.inbound.text : event;
 }
 
 test('a message has its chat, its person, its time and what it replies to', () => {
-  expect(readMessage({ ...frame, text: 'hi', reply_to_message: { message_id: 7 } }, false)).toMatchObject([
+  expect(readMessage({ ...frame, text: 'hi', reply_to_message: { message_id: 7 } }, false, bot)).toMatchObject([
     {
       kind: 'inbound',
       inbound: {
-        ...{ externalId: '5:12', from: 'telegram:5', vendorAddress: '5', vendorUserId: '5', name: 'Zoe Bell', text: 'hi' },
-        ...{ replyToExternalId: '5:7', occurredAt: new Date(1_795_773_600_000), sentExternally: false },
+        ...{ externalId: '42:5:12', from: 'telegram:5', vendorAddress: '5', vendorUserId: '5', name: 'Zoe Bell', text: 'hi' },
+        ...{ replyToExternalId: '42:5:7', occurredAt: new Date(1_795_773_600_000), sentExternally: false },
       },
     },
   ]);
@@ -27,10 +29,10 @@ test('a message has its chat, its person, its time and what it replies to', () =
 
 test('groups, channels, other bots and service messages are ignored', () => {
   for (const type of ['group', 'supergroup', 'channel', undefined]) {
-    expect(readMessage({ ...frame, chat: { id: -5, type }, text: 'hi' }, false)).toEqual([]);
+    expect(readMessage({ ...frame, chat: { id: -5, type }, text: 'hi' }, false, bot)).toEqual([]);
   }
-  expect(readMessage({ ...frame, from: { ...frame.from, is_bot: true }, text: 'hi' }, false)).toEqual([]);
-  expect(readMessage({ ...frame, pinned_message: { message_id: 1 } }, false)).toEqual([]);
+  expect(readMessage({ ...frame, from: { ...frame.from, is_bot: true }, text: 'hi' }, false, bot)).toEqual([]);
+  expect(readMessage({ ...frame, pinned_message: { message_id: 1 } }, false, bot)).toEqual([]);
 });
 
 test.each([
@@ -41,7 +43,7 @@ test.each([
   [{ audio: { ...file, performer: 'A', title: 'B', mime_type: 'audio/mpeg' } }, '[Audio: A, B]', 'audio/mpeg'],
   [{ animation: { ...file, mime_type: 'video/mp4' }, document: { ...file, file_id: 'F9' } }, undefined, 'video/mp4'],
 ])('a file is fetched by its id and described: %j', (content, text, contentType) => {
-  const [event] = readMessage({ ...frame, ...content }, false);
+  const [event] = readMessage({ ...frame, ...content }, false, bot);
   const ref = 'photo' in content ? 'F2' : 'F1';
   expect(event).toMatchObject({ inbound: { text, attachments: [{ ref, contentType }] } });
 });
@@ -64,7 +66,7 @@ test.each([
 });
 
 test('a link that was opened is no text of the contact, and its payload is read', () => {
-  expect(readMessage({ ...frame, text: '/start q3Jb0s1vX2mYw8nT4cLk7Q' }, false)).toMatchObject([
+  expect(readMessage({ ...frame, text: '/start q3Jb0s1vX2mYw8nT4cLk7Q' }, false, bot)).toMatchObject([
     { kind: 'contact_link', payload: 'q3Jb0s1vX2mYw8nT4cLk7Q', inbound: { text: '[Started the chat by a link]' } },
   ]);
   expect(readText({ text: `/start ${'x'.repeat(65)}` })).toBe(`/start ${'x'.repeat(65)}`);
@@ -89,6 +91,26 @@ test('a file over 20 MB is left out with the reason', async () => {
     kind: 'rejected',
     reason: expect.stringContaining('20 MB'),
   });
+});
+
+test('a connection that gets another bot loses no message: its chats have the same ids and number their messages anew', async () => {
+  await using world = await startTelegramWorld();
+  const token = `4242:${'B'.repeat(35)}`;
+  const next = world.withConfig({ token });
+  const after = { ...next, connection: { ...next.connection, previousConfig: world.context.connection.config } };
+  const receive = async (of: string) => {
+    const headers = { 'x-telegram-bot-api-secret-token': deriveWebhookSecret(of, after.connection.id) };
+    const body = Buffer.from(JSON.stringify({ update_id: 1, message: { ...frame, text: 'hi' } }));
+    const request: WebhookRequest = { method: 'POST', path: 'webhook', query: new URLSearchParams(), headers, body };
+    const [event] = (await world.channel.webhooks?.receive(after, request))?.events ?? [];
+    return event && 'inbound' in event ? event.inbound.externalId : undefined;
+  };
+  const { bot: before } = world.vendor.state;
+  expect(await receive(before.token)).toBe(`${before.id}:5:12`);
+  expect(await receive(token)).toBe('4242:5:12');
+  // A reply to a message of the former bot would name any message of this one.
+  await world.send({ replyToExternalId: `4242:${world.chat}:1` });
+  expect(world.requests.at(-1)?.parameters).not.toHaveProperty('reply_parameters');
 });
 
 test('a webhook needs POST, its path and the secret; that of the token before a change counts for a day', async () => {

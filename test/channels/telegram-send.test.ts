@@ -19,7 +19,7 @@ test('a long text is sent in parts that end between words, and no part is lost',
   const texts = world.vendor.listMessages().map((sent) => sent.text);
   expect(texts.length).toBeGreaterThan(1);
   expect(texts.join(' ')).toBe(text);
-  expect(outcome).toMatchObject({ externalIds: world.vendor.listMessages().map(({ id }) => `${world.chat}:${id}`) });
+  expect(outcome).toMatchObject({ externalIds: world.vendor.listMessages().map(({ id }) => world.toId(id)) });
 });
 
 test('parts are at most as long as Telegram allows, end at paragraphs first, and split no character', () => {
@@ -73,16 +73,16 @@ test('a later attempt continues after the parts that were sent', async () => {
   await using world = await startTelegramWorld();
   const address = world.serveFile('a.png', png, 'image/png');
   const text = 'x'.repeat(1_500);
-  const accepted = `${world.chat}:7`;
+  const accepted = world.toId(7);
   const outcome = await world.send({ text, attachments: [address], acceptedParts: [accepted] });
   expect(world.vendor.listMessages()).toMatchObject([{ method: 'sendPhoto', text: '' }]);
-  expect(outcome).toMatchObject({ kind: 'accepted', externalIds: [accepted, `${world.chat}:1`] });
+  expect(outcome).toMatchObject({ kind: 'accepted', externalIds: [accepted, world.toId(1)] });
 });
 
 test('a reply names the message, of the same chat alone', async () => {
   await using world = await startTelegramWorld();
-  await world.send({ replyToExternalId: `${world.chat}:12` });
-  await world.send({ replyToExternalId: '999:12' });
+  await world.send({ replyToExternalId: world.toId(12) });
+  await world.send({ replyToExternalId: `${world.vendor.state.bot.id}:999:12` });
   expect(world.requests.map(({ parameters }) => parameters.reply_parameters)).toEqual([
     { message_id: 12, allow_sending_without_reply: true },
     undefined,
@@ -97,7 +97,7 @@ test('a chat with a new id gets the message there', async () => {
   const sending = world.send({ to: 'telegram:123456', vendorAddress: '123456' });
   while (world.requests.length === 0) await new Promise((done) => setTimeout(done, 1));
   world.vendor.setFault(null);
-  expect(await sending).toMatchObject({ kind: 'accepted', externalIds: [`${world.chat}:1`] });
+  expect(await sending).toMatchObject({ kind: 'accepted', externalIds: [world.toId(1)] });
 });
 
 test('a contact without a chat is refused without a request', async () => {

@@ -89,7 +89,7 @@ export async function startTelegramVendor(): Promise<VendorUnderTest> {
       authenticatedMedia: true,
     },
     contact,
-    toExternalId: (externalId) => `${person.id}:${toMessageNumber(externalId)}`,
+    toExternalId: (externalId) => `${state.bot.id}:${person.id}:${toMessageNumber(externalId)}`,
     openLink(webhookUrl, link) {
       const text = `/start ${new URL(link).searchParams.get('start')}`;
       return toRequest(webhookUrl, { message: toMessage(person, { id: 1, at: systemClock.now() }, { text }) });
@@ -103,7 +103,7 @@ export async function startTelegramVendor(): Promise<VendorUnderTest> {
         .listMessages()
         .filter(({ direction }) => direction === 'outbound')
         .map(({ id, chatId, text, fileId }) => ({
-          externalId: `${chatId}:${id}`,
+          externalId: `${state.bot.id}:${chatId}:${id}`,
           to: `telegram:${chatId}`,
           text,
           attachments: fileId ? [state.files[fileId]?.name ?? ''] : [],

@@ -74,6 +74,8 @@ export async function startTelegramWorld(changes: Partial<TelegramConfig> = {}) 
     requests,
     violations,
     logLines: world.logLines,
+    /** Returns the external id of a message in the person's chat. */
+    toId: (number: number) => `${vendor.state.bot.id}:${chat}:${number}`,
     send: (outbound: Partial<OutboundMessage> = {}, given: TelegramContext = context) =>
       channel.send(given, { ...message, to: `telegram:${chat}`, ...outbound }),
     withConfig: (given: Partial<TelegramConfig>) =>

@@ -118,7 +118,7 @@ try {
   check('the bot of the token is found', verified?.kind === 'verified' && verified.account === '@TestNameBot');
   check('a link names the bot', (await channel.buildContactLink?.(context, 'p1')) === 'https://t.me/TestNameBot?start=p1');
   const sent = await channel.send(context, message);
-  check('a message is accepted', sent.kind === 'accepted' && sent.externalIds[0]?.startsWith(`${chatId}:`) === true);
+  check('a message is accepted', sent.kind === 'accepted' && sent.externalIds[0]?.startsWith(`123456789:${chatId}:`) === true);
   const [received] = (await person.getUpdates()).result;
   check('it arrives unchanged', received?.message.text === message.text && Number(received.message.chat_id) === chatId);
   // The peer does not know getWebhookInfo, without which no webhook is replaced.

@@ -33,7 +33,7 @@ export const telegramReaders: Readonly<Record<string, ForeignReader>> = {
       },
     },
     errorCodes: ['payload_invalid'],
-    read: (json) => readUpdate(Buffer.from(json)),
+    read: (json) => readUpdate(Buffer.from(json), '42'),
   },
   'Telegram’s message with a file': {
     ...noErrors,
@@ -42,19 +42,19 @@ export const telegramReaders: Readonly<Record<string, ForeignReader>> = {
       ...{ ...frame, caption: 'here', forward_origin: { type: 'user' } },
       document: { file_id: 'BQAC', file_unique_id: 'u', file_name: 'a.pdf', mime_type: 'application/pdf', file_size: 9 },
     },
-    read: (json) => ({ events: readMessage(parseWithAllDigits(json), false) }),
+    read: (json) => ({ events: readMessage(parseWithAllDigits(json), false, '42') }),
   },
   'Telegram’s edit of a message': {
     ...noErrors,
     file: 'channels/telegram/read-message.ts',
     document: { ...frame, text: 'new', edit_date: 1_795_773_700 },
-    read: (json) => ({ events: readMessage(parseWithAllDigits(json), true) }),
+    read: (json) => ({ events: readMessage(parseWithAllDigits(json), true, '42') }),
   },
   'Telegram’s shared contact': {
     ...noErrors,
     file: 'channels/telegram/read-message.ts',
     document: { ...frame, contact: { phone_number: '16505551234', first_name: 'Zoe', last_name: 'B', user_id: from.id } },
-    read: (json) => ({ events: readMessage(parseWithAllDigits(json), false) }),
+    read: (json) => ({ events: readMessage(parseWithAllDigits(json), false, '42') }),
   },
   'Telegram’s other content': {
     ...noErrors,

@@ -2,7 +2,13 @@ import type { OutboundMessage } from '../channel.ts';
 
 const prefix = 'telegram:';
 const chatId = /^-?\d{1,20}$/;
-const messageId = /^(-?\d{1,20}):(\d{1,20})$/;
+const messageId = /^(\d{1,20}:-?\d{1,20}):(\d{1,20})$/;
+
+/** A chat of one bot: a person's chats with two bots have the same id, and number their messages from 1 each. */
+export interface BotChat {
+  readonly bot: string;
+  readonly chat: string;
+}
 
 /** Converts a chat to the address by which the program knows its contact. A private chat has the id of its user, with every bot. */
 export function toContactAddress(chat: string): string {
@@ -18,12 +24,12 @@ export function findChatId({ to, vendorAddress }: Pick<OutboundMessage, 'to' | '
 }
 
 /** Builds the external id of a message: Telegram numbers messages within their chat. */
-export function toExternalId(chat: string, message: string): string {
-  return `${chat}:${message}`;
+export function toExternalId({ bot, chat }: BotChat, message: string): string {
+  return `${bot}:${chat}:${message}`;
 }
 
-/** Parses the external id of a message in a chat. @returns null for one of another chat */
-export function findMessageId(externalId: string | null, chat: string): number | null {
+/** Parses the external id of a message in a chat. @returns null for one of another chat, or of another bot that the connection had */
+export function findMessageId(externalId: string | null, { bot, chat }: BotChat): number | null {
   const [, inChat, message] = messageId.exec(externalId ?? '') ?? [];
-  return inChat === chat ? Number(message) : null;
+  return inChat === `${bot}:${chat}` ? Number(message) : null;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { flag, toId, toList, toObject, toText, toTime } from '../../core/foreign.ts';
 import type { ChannelEvent, InboundAttachment, InboundContent } from '../channel.ts';
-import { toContactAddress, toExternalId } from './addresses.ts';
+import { type BotChat, toContactAddress, toExternalId } from './addresses.ts';
 import { describeContent, describeFile, toPhoneNumber } from './message-text.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -29,22 +29,23 @@ const serviceFields = [
 /**
  * Reads a message of a private chat: what a person wrote, a link that was opened, or a phone number that was shared.
  *
+ * @param bot id of the bot whose chat it is
  * @returns no event for a group, another bot, a service message, and for an edit without a text
  */
-export function readMessage(value: unknown, isEdit: boolean): ChannelEvent[] {
+export function readMessage(value: unknown, isEdit: boolean, bot: string): ChannelEvent[] {
   const message = toObject(value);
   const sender = readSender(message);
   const number = toId(message.message_id);
   if (!sender || number === undefined || !numericId.test(number)) return [];
   const { chat, userId, name } = sender;
   const base = {
-    externalId: toExternalId(chat, number),
+    externalId: toExternalId({ bot, chat }, number),
     from: toContactAddress(chat),
     vendorAddress: chat,
     vendorUserId: userId,
     name,
     attachments: [] as readonly InboundAttachment[],
-    replyToExternalId: readReply(message, chat),
+    replyToExternalId: readReply(message, { bot, chat }),
     occurredAt: toTime(message.date),
     sentExternally: false,
   };
@@ -116,7 +117,7 @@ export function readSender(message: Fields): { chat: string; userId: string | un
   return { chat: id, userId: userId !== undefined && numericId.test(userId) ? userId : undefined, name: name || undefined };
 }
 
-function readReply(message: Fields, chat: string): string | undefined {
+function readReply(message: Fields, chat: BotChat): string | undefined {
   const replied = toId(toObject(message.reply_to_message).message_id);
   return replied !== undefined && numericId.test(replied) ? toExternalId(chat, replied) : undefined;
 }

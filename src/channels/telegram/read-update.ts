@@ -14,11 +14,11 @@ export interface Update {
   readonly language: string | undefined;
 }
 
-/** Reads one update. @throws AppError `payload_invalid`: no JSON */
-export function readUpdate(body: Uint8Array): Update {
+/** Reads one update. @param bot id of the bot that has received it. @throws AppError `payload_invalid`: no JSON */
+export function readUpdate(body: Uint8Array, bot: string): Update {
   const { message, edited_message, my_chat_member } = toObject(parseForeignJson(body));
   return {
-    events: [...readMessage(message, false), ...readMessage(edited_message, true), ...readMembership(my_chat_member)],
+    events: [...readMessage(message, false, bot), ...readMessage(edited_message, true, bot), ...readMembership(my_chat_member)],
     language: toId(toObject(toObject(message).from).language_code),
   };
 }

@@ -2,7 +2,7 @@ import { addAcceptedParts } from '../accepted-parts.ts';
 import type { OutboundMessage, SendOutcome } from '../channel.ts';
 import { findChatId, findMessageId, toExternalId } from './addresses.ts';
 import { type BotResult, callBotApi } from './bot-api.ts';
-import type { TelegramContext } from './config.ts';
+import { parseBotId, type TelegramContext } from './config.ts';
 import { classifyError, createRejection, type Failure, toFailure } from './errors.ts';
 import { documentMethod, type MediaMethod, type PreparedMedia, prepareMedia, toUploadForm } from './media.ts';
 import { maxTextChars, planParts } from './parts.ts';
@@ -55,11 +55,12 @@ async function sendParts(
   parts: readonly (Part | null)[],
 ): Promise<SendOutcome> {
   const externalIds = [...message.acceptedParts];
+  const bot = parseBotId(context.connection.config.token);
   let chat = firstChat;
   let response: string | undefined;
   for (const [index, part] of parts.entries()) {
     if (part === null) continue;
-    const replyTo = index === 0 ? findMessageId(message.replyToExternalId, chat) : null;
+    const replyTo = index === 0 ? findMessageId(message.replyToExternalId, { bot, chat }) : null;
     let sent = await sendPart(context, chat, part, replyTo);
     const newChat = findNewChat(sent);
     if (newChat !== undefined && newChat !== chat) {
@@ -76,7 +77,7 @@ async function sendParts(
       const failure: Failure = { kind: 'unknown', code: 'no_message_id', message: 'Telegram’s response has no message id.' };
       return addAcceptedParts({ ...failure, response: sent.log }, externalIds);
     }
-    externalIds.push(toExternalId(inChat, messageId));
+    externalIds.push(toExternalId({ bot, chat: inChat }, messageId));
     response = sent.log;
   }
   return { kind: 'accepted', externalIds, ...(response === undefined ? {} : { response }) };

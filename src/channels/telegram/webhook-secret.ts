@@ -11,11 +11,12 @@ export function deriveWebhookSecret(token: string, connectionId: string): string
   return createHmac('sha256', token).update(`webhook of ${connectionId}`).digest('base64url');
 }
 
-/** Returns whether a webhook has the secret of this connection, or of its token before a change. */
-export function isAuthentic(
+/** Finds the token by which a webhook was registered: that of this connection, or the one before a change. @returns null for a wrong secret */
+export function findToken(
   { id, config, previousConfig }: Pick<ChannelConnection<TelegramConfig>, 'id' | 'config' | 'previousConfig'>,
   given: string | string[] | undefined,
-): boolean {
+): string | null {
   const tokens = [config.token, ...(previousConfig ? [previousConfig.token] : [])];
-  return typeof given === 'string' && tokens.some((token) => safeEqual(given, deriveWebhookSecret(token, id)));
+  if (typeof given !== 'string') return null;
+  return tokens.find((token) => safeEqual(given, deriveWebhookSecret(token, id))) ?? null;
 }
