@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { type Clock, createDeadline } from '../core/clock.ts';
 import { AppError, isAppError } from '../core/errors.ts';
 import type { NewId } from '../core/ids.ts';
+import { parseFileName } from './file-name.ts';
 import { detectFileType, type FileType } from './file-types.ts';
 import { type HttpClient, toRequestFailure } from './outbound-http.ts';
 
@@ -47,14 +48,14 @@ export type FetchFile = (
   url: string,
   signal?: AbortSignal,
   headers?: Readonly<Record<string, string>>,
+  /** Content type that was named elsewhere, for a server that names none. */
+  knownType?: string,
 ) => Promise<FetchedFile | FetchFailure>;
 
 export function createFullDiskError(): AppError {
   return new AppError('attachment_store_unavailable', 'Files can’t be fetched at present: the disk is nearly full.');
 }
 
-/** A header may have 16 KB; no file has such a name. */
-const maxNameChars = 200;
 const maxRedirects = 3;
 export const fileTimeoutMs = 30_000;
 
@@ -66,11 +67,11 @@ export const fileTimeoutMs = 30_000;
  * @throws AppError `attachment_store_unavailable`: our own disk fails or is nearly full
  */
 export function createFileFetcher(deps: FetchFileDeps): FetchFile {
-  return async (url, signal, headers) => {
+  return async (url, signal, headers, knownType) => {
     if (!(await deps.hasRoom())) throw createFullDiskError();
     const deadline = createDeadline(deps.clock, fileTimeoutMs, signal);
     try {
-      return await fetchFile(deps, url, deadline.signal, headers);
+      return await fetchFile(deps, url, deadline.signal, headers, knownType);
     } finally {
       deadline.dispose();
     }
@@ -82,6 +83,7 @@ async function fetchFile(
   first: string,
   signal: AbortSignal,
   credentials: Readonly<Record<string, string>> = {},
+  knownType?: string,
 ): Promise<FetchedFile | FetchFailure> {
   if (first.startsWith('data:')) return saveFile(deps, toDataResponse(first), signal);
   let url = first;
@@ -89,7 +91,11 @@ async function fetchFile(
     const response = await requestFile(deps, url, signal, isSameOrigin(url, first) ? credentials : {});
     if ('kind' in response) return response;
     const { status, headers, data } = response;
-    if (status >= 200 && status < 300) return saveFile(deps, response, signal);
+    if (status >= 200 && status < 300) {
+      const isNamed = !/^(application|binary)\/octet-stream\b/i.test(headers['content-type'] ?? 'application/octet-stream');
+      const type = isNamed || knownType === undefined ? {} : { 'content-type': knownType };
+      return saveFile(deps, { data, headers: { ...headers, ...type } }, signal);
+    }
     data.destroy();
     const next = status >= 300 && status < 400 && headers.location ? toWebUrl(headers.location, url) : null;
     if (!next) return toFetchFailure(status);
@@ -217,40 +223,6 @@ function toWebUrl(location: string, base: string): string | null {
   if (!URL.canParse(location, base)) return null;
   const url = new URL(location, base);
   return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : null;
-}
-
-/** Reads the name of the file in a response: its letters, digits, dots and dashes, without the extension, which follows from the type. */
-function parseFileName(disposition: string | undefined): string | null {
-  const [, encoded] = /filename\*=(?:UTF-8|utf-8)''([^;]+)/.exec(disposition ?? '') ?? [];
-  const [, quoted, bare] = /filename=(?:"([^"]*)"|([^;]+))/.exec(disposition ?? '') ?? [];
-  const given = (encoded && decode(encoded)) || quoted || bare || '';
-  const letters = given
-    .slice(0, maxNameChars)
-    .replace(/\.[A-Za-z0-9]{1,5}$/, '')
-    .replace(/[^A-Za-z0-9._-]+/g, '_');
-  const name = letters.slice(...findInnerRange(letters)).slice(0, 60);
-  return /[A-Za-z0-9]/.test(name) ? name : null;
-}
-
-/**
- * Returns the start and end of a name without the dots and underscores around it. A regular expression was rejected: it takes quadratic
- * time.
- */
-function findInnerRange(name: string): [number, number] {
-  const isEdge = (letter: string | undefined) => letter === '.' || letter === '_';
-  let [start, end] = [0, name.length];
-  while (start < end && isEdge(name[start])) start += 1;
-  while (end > start && isEdge(name[end - 1])) end -= 1;
-  return [start, end];
-}
-
-function decode(text: string): string | null {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    // Malformed: then it has no name.
-    return null;
-  }
 }
 
 function createRejection(code: string, reason: string): FetchFailure {

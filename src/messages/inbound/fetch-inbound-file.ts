@@ -1,4 +1,4 @@
-import { parseAttachmentRef } from '../../channels/attachment-ref.ts';
+import { type AttachmentRef, parseAttachmentRef } from '../../channels/attachment-ref.ts';
 import type { ChannelContext } from '../../channels/channel.ts';
 import type { Connection } from '../../connections/connection.ts';
 import { isAppError } from '../../core/errors.ts';
@@ -22,10 +22,23 @@ export async function fetchInboundFile(
   const file = parseAttachmentRef(attachment);
   if (!file) return deps.fetchFile(attachment, signal);
   const connection = connectionId ? await findConnection(deps, connectionId) : null;
-  const fetched = await connection?.channel.fetchAttachment?.(deps.createChannelContext(connection, signal), file.ref);
+  const fetched = await connection?.channel.fetchAttachment?.(createContext(deps, connection, file, signal), file.ref);
   if (!fetched) return { kind: 'rejected', code: 'media_gone', reason: 'could not be fetched: the channel was disconnected' };
   // Vendors name a file in their webhook, not with the file.
   return fetched.kind === 'fetched' ? { ...fetched, name: fetched.name ?? toFileName(file.name) } : fetched;
+}
+
+/** Creates the channel's context. Vendors name the type of a file in their webhook, and not always with the file. */
+function createContext(
+  deps: FetchInboundDeps,
+  connection: Connection,
+  { contentType }: AttachmentRef,
+  signal: AbortSignal,
+): ChannelContext<object> {
+  return {
+    ...deps.createChannelContext(connection, signal),
+    fetchFile: (url, headers) => deps.fetchFile(url, signal, headers, contentType),
+  };
 }
 
 async function findConnection(deps: FetchInboundDeps, id: string): Promise<Connection | null> {

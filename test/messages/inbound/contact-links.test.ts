@@ -1,3 +1,4 @@
+import { getLastPost } from '../../support/attachments.ts';
 import { maya, startTelegramProgram, stranger, toPayload } from '../../support/telegram-program.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -198,6 +199,14 @@ test('an edit that leaves the text as it was is not posted; one that takes an ed
   expect(texts).toEqual([
     ...['see https://x.example', 'done', '[Edited] no, that was wrong', '[Edited] see https://x.example'],
   ]);
+});
+
+test('a file of text, whose bytes and server name no type, has the type that the message names', async () => {
+  await using program = await startTelegramProgram();
+  const file = { kind: 'document', data: Buffer.from('a,b\n1,2\n'), contentType: 'text/csv', name: 'list.csv' } as const;
+  program.telegram.receive({ from: maya, text: 'my list', file });
+  await program.waitForPosted('my list');
+  expect(getLastPost(program.world)).toMatchObject({ message: 'my list', attachments: [expect.stringContaining('list.csv')] });
 });
 
 test('a contact who blocks the bot has opted out; a new start lifts it', async () => {
