@@ -90,6 +90,7 @@ test.each([
   [500, toError(987654), 'unknown'],
   [500, toError(987654, { is_transient: true }), 'unavailable'],
   [400, toError(987654), 'rejected'],
+  [400, toError(987654, { is_transient: true }), 'unavailable'],
   [400, { error: { message: 'no code' } }, 'unavailable'],
   [403, '<h1>Blocked by a proxy</h1>', 'unavailable'],
   [407, '', 'unavailable'],

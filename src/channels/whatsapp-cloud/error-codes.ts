@@ -122,6 +122,6 @@ export function findErrorRule(error: GraphError, status: number | null): ErrorRu
   const rule = rules[code];
   if (rule) return rule;
   if (code >= 200 && code <= 299) return account(permissionAdvice);
-  if (isServerError) return isTransient ? later('Meta’s service is unavailable.') : null;
-  return final('Meta has refused the message.');
+  if (isTransient) return later('Meta calls the error temporary.');
+  return isServerError ? null : final('Meta has refused the message.');
 }
