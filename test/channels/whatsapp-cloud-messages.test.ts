@@ -52,6 +52,11 @@ test.each([
     { text: { body: 'hi' }, referral: { headline: 'Ad', source_url: 'https://fb.example/1' } },
     'hi\n[From an ad: Ad – https://fb.example/1]',
   ],
+  [
+    'image',
+    { image: { id: '7', caption: 'this one?' }, referral: { headline: 'Ad', source_url: 'https://fb.example/1' } },
+    'this one?\n[From an ad: Ad – https://fb.example/1]',
+  ],
 ])('a message of the type %s is readable: %j', (type, content, text) => {
   expect(readOne({ type, ...content }).text).toContain(text);
 });

@@ -38,8 +38,8 @@ export function readMessage(
   const attachment = mediaTypes.has(type) ? readMedia(content) : null;
   const words = mediaTypes.has(type)
     ? [toText(content.caption), attachment ? undefined : '[A file that can’t be read]']
-    : [toMessageText(type, content, message), describeReferral(message.referral)];
-  const text = [...words, ...describeErrors(message)].filter(Boolean).join('\n');
+    : [toMessageText(type, content, message)];
+  const text = [...words, describeReferral(message.referral), ...describeErrors(message)].filter(Boolean).join('\n');
   return {
     externalId,
     from: businessNumber === undefined ? address : toContactAddress(businessNumber),
