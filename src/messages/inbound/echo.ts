@@ -1,3 +1,4 @@
+import { normalizeAddress } from '../../core/address.ts';
 import { listPhoneSpellings } from '../../core/phone-spellings.ts';
 import type { Executor, Message } from '../../database/client.ts';
 
@@ -22,7 +23,8 @@ const responseTimeoutMs = 2 * 60 * 1000;
 
 /**
  * Finds out if a message that a vendor reports as sent externally is our own send: `own` when its id is one of ours, `pending` while a send
- * to the same address, whose response may still return that id, is running or about to be repeated.
+ * to the same address, whose response may still return that id, is running or about to be repeated. A vendor's own id of the contact may be the
+ * address of any send.
  */
 export async function findOwnSend(
   on: Executor,
@@ -33,6 +35,7 @@ export async function findOwnSend(
   if (!connectionId || !externalId) return 'other';
   // The message has HighLevel's spelling of the number, the vendor's report another.
   const spellings = to === null ? [] : listPhoneSpellings(to);
+  const isVendorId = to !== null && normalizeAddress(to).kind === 'other';
   const earliest = new Date(now.getTime() - responseTimeoutMs);
   const [row] = await on.$queryRaw<{ isOwn: boolean; isPending: boolean }[]>`
     SELECT
@@ -43,7 +46,7 @@ export async function findOwnSend(
           -- A send that got no response is repeated, and the repeat may get one.
           AND (a.ended_at IS NULL OR (a.ended_at > ${earliest} AND a.outcome = 'unknown' AND m.state = 'pending'))
           -- An email's recipients are stored as they were written.
-          AND (m."to" IS NULL OR m."to" = ANY (${spellings}::text[]) OR (m.message_type = 'email' AND position(lower(${to}) IN lower(m."to")) > 0))
+          AND (${isVendorId} OR m."to" IS NULL OR m."to" = ANY (${spellings}::text[]) OR (m.message_type = 'email' AND position(lower(${to}) IN lower(m."to")) > 0))
       ) AS "isPending"`;
   if (row?.isOwn) return 'own';
   return row?.isPending && now.getTime() - createdAt.getTime() < responseTimeoutMs ? 'pending' : 'other';

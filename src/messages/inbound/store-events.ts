@@ -131,18 +131,18 @@ async function withKnownNumber(
   connection: Connection,
   event: ChannelEvent,
 ): Promise<ChannelEvent> {
-  if (!connection.capabilities.vendorAddresses) return event;
+  const { vendorAddresses, addressType } = connection.capabilities;
+  if (!vendorAddresses || addressType !== 'phone') return event;
+  const findNumber = async (address: string | null | undefined) =>
+    address && normalizeAddress(address).kind === 'other' ? findNumberOfUser(connection, address) : null;
   if (event.kind === 'opt_out') {
-    const { address } = event.optOut;
-    const number = address && normalizeAddress(address).kind === 'other' ? await findNumberOfUser(connection, address) : null;
-    return number === null ? event : { ...event, optOut: { ...event.optOut, address: number } };
+    const address = await findNumber(event.optOut.address);
+    return address === null ? event : { ...event, optOut: { ...event.optOut, address } };
   }
   if (event.kind !== 'inbound') return event;
-  const { inbound } = event;
-  const side = inbound.sentExternally ? 'to' : 'from';
-  const isHidden = inbound.vendorUserId !== undefined && inbound[side] === inbound.vendorUserId;
-  const number = isHidden ? await findNumberOfUser(connection, inbound.vendorUserId) : null;
-  return number === null ? event : { ...event, inbound: { ...inbound, [side]: number } };
+  const side = event.inbound.sentExternally ? 'to' : 'from';
+  const number = await findNumber(event.inbound[side]);
+  return number === null ? event : { ...event, inbound: { ...event.inbound, [side]: number } };
 }
 
 /** Says in the conversation why a link has bound no contact. */

@@ -1,4 +1,4 @@
-import type { ChannelEvent, InboundContent } from '../../../src/channels/channel.ts';
+import type { ChannelEvent, InboundContent, SendOutcome } from '../../../src/channels/channel.ts';
 import { indexChannels } from '../../../src/channels/registry.ts';
 import { getLastPost, listPosts } from '../../support/attachments.ts';
 import { png } from '../../support/sample-files.ts';
@@ -63,12 +63,38 @@ test('a person who hides the number after writing with it is still the contact w
   await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'reply' });
   await world.advanceUntil(() => script.sends.length === 1);
   expect(script.sends[0]).toMatchObject({ to: '+12025550143', vendorAddress: 'US.1349', lastInboundAt: occurredAt });
+  await receive({ externalId: 'e-1', from: '+15550783881', to: 'US.1349', text: 'from the phone', sentExternally: true });
+  expect(getLastPost(world)).toMatchObject({ contactId: location.contact.id, message: 'from the phone' });
   await receive({ externalId: 'i-3', from: 'US.1349', vendorAddress: 'US.1349', text: 'STOP', ...user });
   const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'offer' });
   await world.advanceUntil(async () => (await world.getMessage(messageId)).state === 'failed' || script.sends.length > 1);
   expect(await world.getMessage(messageId)).toMatchObject({ reasonCode: 'opted_out' });
   await post([{ kind: 'opt_out', optOut: { address: 'US.1349', optedOut: false, category: 'all' } }]);
   expect(await world.services.findOptOut(location.id, '+12025550143')).toBeNull();
+});
+
+test('the echo of our own send is no second message, although it names the contact by a hidden id and comes before the response', async () => {
+  const { world, script, location, post } = await start();
+  await using _ = world;
+  const response = Promise.withResolvers<SendOutcome>();
+  script.send = () => response.promise;
+  const { messageId } = await world.highlevel.sendMessage(location.id, { contactId: location.contact.id, text: 'hi' });
+  await world.advanceUntil(() => script.sends.length === 1);
+  const echo = {
+    ...blank,
+    externalId: 'own-1',
+    from: '+15550783881',
+    to: '123456789012345@lid',
+    text: 'hi',
+    sentExternally: true,
+  };
+  await post([{ kind: 'inbound', inbound: echo }]);
+  await world.advance(5_000);
+  response.resolve({ kind: 'accepted', externalIds: ['own-1'] });
+  await world.advanceUntil(async () => (await world.getMessage(messageId)).externalId === 'own-1');
+  expect(listPosts(world)).toEqual([]);
+  await world.advanceUntil(async () => (await world.db.message.count()) === 1);
+  expect(listPosts(world)).toEqual([]);
 });
 
 test('a contact whose number HighLevel has in another spelling gets no second contact', async () => {
