@@ -120,7 +120,11 @@ async function isRefuted({ db, clock, app, tokens }: AppEventDeps, event: AppEve
 }
 
 /** Returns whether the app was installed, uninstalled and installed again while HighLevel may still repeat the event of that uninstall. */
-async function isReinstalled(db: Database, row: Installation, { companyId, locationId, receivedAt }: AppEvent): Promise<boolean> {
+async function isReinstalled(
+  db: Database,
+  row: Installation,
+  { companyId, locationId, receivedAt }: AppEvent,
+): Promise<boolean> {
   if (row.installedAt === null) return false;
   const since = receivedAt.getTime() - maxRepeatMs;
   if (row.uninstalledSeenAt !== null) return row.installedAt.getTime() > since;
