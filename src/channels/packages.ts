@@ -1,6 +1,14 @@
 import * as z from 'zod';
 import { formatCount } from '../core/format-count.ts';
-import type { Channel } from './channel.ts';
+import type {
+  Capabilities,
+  Channel,
+  ChannelSession,
+  ChannelSetup,
+  ChannelWebhooks,
+  ConfigSuggestion,
+  ConfigSuggestions,
+} from './channel.ts';
 import { deliverySettings } from './delivery-settings.ts';
 import { unsubscribePath } from './mail/unsubscribe.ts';
 import { findSecretTargets } from './secret-targets.ts';
@@ -88,6 +96,7 @@ const channelShape = z.strictObject({
       registerWebhooks: isFunction.optional(),
       unregisterWebhooks: isFunction.optional(),
       getPairing: isFunction.optional(),
+      getSignIn: isFunction.optional(),
       listSenders: isFunction.optional(),
       listTemplates: isFunction.optional(),
     })
@@ -108,8 +117,15 @@ const channelShape = z.strictObject({
   session: z.strictObject({ carriesSends: isFlag, open: isFunction, listFindings: isFunction.optional() }).optional(),
 });
 
-/** Fails to compile when the interface has a member that the shape lacks. */
+/** Each of these fails to compile when its interface has a member that the shape lacks. */
 channelShape.shape satisfies Record<keyof Channel, z.ZodType>;
+const { capabilities, suggestions, setup, webhooks, session } = channelShape.shape;
+capabilities.shape satisfies Record<keyof Capabilities, z.ZodType>;
+suggestions.unwrap().shape satisfies Record<keyof ConfigSuggestions, z.ZodType>;
+suggestions.unwrap().shape.options.element.shape satisfies Record<keyof ConfigSuggestion, z.ZodType>;
+setup.unwrap().shape satisfies Record<keyof ChannelSetup<object>, z.ZodType>;
+webhooks.unwrap().shape satisfies Record<keyof ChannelWebhooks<object>, z.ZodType>;
+session.unwrap().shape satisfies Record<keyof ChannelSession<object>, z.ZodType>;
 
 /**
  * Loads the channels of packages. A package exports, as `default` or as `channel`, a channel or a function that creates one of

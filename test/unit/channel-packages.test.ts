@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { ChannelSetup } from '../../src/channels/channel.ts';
 import { loadChannelPackages } from '../../src/channels/packages.ts';
 import { createChannels, listOwnTypes } from '../../src/channels/registry.ts';
 import { createChannelTools } from '../../src/channels/tools.ts';
@@ -20,6 +21,19 @@ test.each<[string, object]>([
   const channels = createChannels({ allowPrivateTargets: true, packaged });
   expect(channels.get('wire')).toBe(wireChannel);
   expect(channels.has('gateway')).toBe(true);
+});
+
+test('a package may have every member of a setup', async () => {
+  const setup: Required<ChannelSetup<object>> = {
+    verify: async () => ({ kind: 'verified', account: 'Wire' }),
+    registerWebhooks: async () => ({ kind: 'registered' }),
+    unregisterWebhooks: async () => {},
+    getPairing: ({ signIn }) => signIn.getPairing(),
+    getSignIn: () => null,
+    listSenders: async () => [],
+    listTemplates: async () => [],
+  };
+  await expect(load({ wire: changed({ setup }) })).resolves.toMatchObject([{ setup }]);
 });
 
 const changed = (changes: object) => ({ default: { ...wireChannel, ...changes } });
