@@ -14,10 +14,7 @@ import { PrismaPGlite } from 'pglite-prisma-adapter';
 const prisma = fileURLToPath(new URL('../prisma', import.meta.url));
 
 /** Returns the SQL between the migrations in `folder` and the schema in `text`; empty when they agree. */
-export async function schemaDiff(
-  text = readFileSync(join(prisma, 'schema.prisma'), 'utf8'),
-  folder = join(prisma, 'migrations'),
-) {
+async function diffSchema(text = readFileSync(join(prisma, 'schema.prisma'), 'utf8'), folder = join(prisma, 'migrations')) {
   const database = await PGlite.create();
   try {
     for (const name of readdirSync(folder).sort()) {
@@ -54,17 +51,15 @@ async function loadEngine() {
   return engine;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const sql = await schemaDiff();
-  const [name] = process.argv.slice(2);
-  if (name && sql) {
-    const time = new Date().toISOString().replace(/\D/g, '').slice(0, 14);
-    const folder = join(prisma, 'migrations', `${time}_${name}`);
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'migration.sql'), sql);
-    console.log(`Wrote ${folder}`);
-  } else {
-    process.stdout.write(sql);
-    process.exit(sql ? 2 : 0);
-  }
+const sql = await diffSchema();
+const [name] = process.argv.slice(2);
+if (name && sql) {
+  const time = new Date().toISOString().replace(/\D/g, '').slice(0, 14);
+  const folder = join(prisma, 'migrations', `${time}_${name}`);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'migration.sql'), sql);
+  console.log(`Wrote ${folder}`);
+} else {
+  process.stdout.write(sql);
+  process.exit(sql ? 2 : 0);
 }

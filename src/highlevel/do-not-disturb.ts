@@ -9,7 +9,7 @@ const dndChannels = ['Call', 'Email', 'SMS', 'WhatsApp', 'GMB', 'FB'] as const;
 export type DndChannel = 'SMS' | 'Email';
 
 /** Marks the settings that this program has written: an event carries no other sign of its author (platform-2026-11.md 3.1). */
-export const ourDndCode = 'PATCHBAY_STOP';
+const ourDndCode = 'PATCHBAY_STOP';
 
 interface DndSetting {
   status: string;

@@ -149,7 +149,7 @@ export function isTypeMismatch(error: unknown): boolean {
  * Builds the body that each kind of provider asks for: HighLevel stores a wrong one in another channel or not at all (platform.md 3.1,
  * 6.1).
  */
-export function buildInboundBody(post: InboundPost, type: InboundType): Record<string, unknown> {
+function buildInboundBody(post: InboundPost, type: InboundType): Record<string, unknown> {
   const { kind, id } = post.provider;
   if (kind === 'call') return { ...buildCallBody(post), contactId: post.contactId, direction: 'inbound' };
   const isEmail = kind === 'email' || kind === 'email-extra';

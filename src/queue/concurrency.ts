@@ -36,7 +36,7 @@ export interface GroupLoad {
 }
 
 /** A job that takes this long drops its group to the next level. */
-export const slowAfterMs = 500;
+const slowAfterMs = 500;
 const hangsAfterMs = 5_000;
 const levelsFromMs = [slowAfterMs, hangsAfterMs];
 const maxGroups = 10_000;
@@ -46,7 +46,7 @@ function levelAfter(ms: number): number {
 }
 
 /** Returns the jobs that a group may run before it has responded. */
-export function getInitialWindow({ perGroup }: ConcurrencyLimits): number {
+function getInitialWindow({ perGroup }: ConcurrencyLimits): number {
   return Math.min(perGroup, Math.max(4, Math.ceil(perGroup / 10)));
 }
 

@@ -270,7 +270,7 @@ async function startFiles() {
 }
 
 /** Fails when a text holds a secret of the connection. */
-export function expectNoSecret(text: string, { secrets }: VendorUnderTest): void {
+function expectNoSecret(text: string, { secrets }: VendorUnderTest): void {
   expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
 }
 

@@ -1,5 +1,5 @@
 import { pdf, png } from '../support/sample-files.ts';
-import { phone, startTelegramWorld } from './telegram-world.ts';
+import { phone, startTelegramWorld, type TelegramWorld } from './telegram-world.ts';
 
 /** The ten traps that users of other bridges report, each as the sentence that holds here. */
 
@@ -119,7 +119,7 @@ test('the token is in no outcome, no failure to fetch and no log, also where a s
   expect(outcomes[2]).toMatchObject({ kind: 'rejected', code: 'media_expired' });
 });
 
-function toRequest(world: Awaited<ReturnType<typeof startTelegramWorld>>, update: object) {
+function toRequest(world: TelegramWorld, update: object) {
   const headers = { 'x-telegram-bot-api-secret-token': world.vendor.state.webhook?.secretToken ?? '' };
   const body = Buffer.from(JSON.stringify(update));
   return { method: 'POST', path: 'webhook', query: new URLSearchParams(), headers, body } as const;

@@ -58,8 +58,3 @@ export function checkWahaEvent(body: Buffer): string[] {
   const schema = description.events[document.event];
   return schema ? check(schema, document, document.event) : [`${document.event}: is not described`];
 }
-
-/** Checks a message of a response or of an event. */
-export function checkWahaMessage(body: unknown): string[] {
-  return check('WAMessage', body, 'message');
-}

@@ -18,7 +18,7 @@ import { createDescriptionCheck } from './whatsapp-cloud-description.ts';
 export const verifyToken = 'patchbay-verify-token';
 
 /** A clock that runs, and that a test can put ahead. */
-export function createMovableClock() {
+function createMovableClock() {
   let aheadMs = 0;
   return {
     ...systemClock,

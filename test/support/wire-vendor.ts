@@ -19,8 +19,6 @@ interface WireRequest {
   ack?: number;
 }
 
-export type WireVendor = Awaited<ReturnType<typeof startWireVendor>>;
-
 /** Codes with which it refuses to bind: the account's, or its own. */
 export type WireRefusal = 'account_closed' | 'busy';
 

@@ -38,7 +38,7 @@ export function listFiles({ attachments }: Email): { readonly file: Attachment; 
 }
 
 /** Formats the reference of a file. */
-export function formatFileRef({ uidValidity, uid }: MailPlace, index: number): string {
+function formatFileRef({ uidValidity, uid }: MailPlace, index: number): string {
   return `${uidValidity}/${uid}/${index}`;
 }
 

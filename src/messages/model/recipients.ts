@@ -64,7 +64,7 @@ export function listRecipientStates(
 }
 
 /** State of an email, from those of its recipients: read or delivered when it is for one, failed when it is for each. */
-export function summarizeRecipients(states: readonly RecipientState[]): Omit<RecipientState, 'address'> {
+function summarizeRecipients(states: readonly RecipientState[]): Omit<RecipientState, 'address'> {
   const find = (sought: MessageState) => states.find(({ state }) => state === sought);
   const best = find('read') ?? find('delivered') ?? (states.every(({ state }) => state === 'failed') ? states[0] : undefined);
   return best ?? { state: 'pending', code: null, reason: null };

@@ -38,7 +38,7 @@ export interface ImportResult {
 }
 
 /** HighLevel's do-not-disturb of each new opt-out takes three calls of the day's quota. */
-export const maxImportRows = 10_000;
+const maxImportRows = 10_000;
 const maxListedErrors = 100;
 const maxReasonChars = 200;
 const maxValueChars = 60;

@@ -75,7 +75,7 @@ export async function recordContactEvent(
 }
 
 /** Stores what HighLevel said about a contact. @returns false where something newer is stored */
-export async function storeContactFacts(
+async function storeContactFacts(
   on: Executor,
   facts: ContactFacts & { locationId: string; contactId: string; seenAt: Date },
 ): Promise<boolean> {

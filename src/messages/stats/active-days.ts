@@ -14,7 +14,7 @@ const retryDelayMs = 10 * 60 * 1000;
 const midnightDelayMs = 5 * 60 * 1000;
 
 /** Converts a time to the number of days since 1970, in UTC. */
-export function toDayNumber(at: Date): number {
+function toDayNumber(at: Date): number {
   return Math.floor(at.getTime() / dayMs);
 }
 

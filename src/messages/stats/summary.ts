@@ -44,13 +44,13 @@ export function countSent({ pending, unknown, delivered, read, failed }: Message
   return pending + unknown + delivered + read + failed;
 }
 
-export function computeDeliveryRate({ delivered, read, failed }: MessageCounts): number | null {
+function computeDeliveryRate({ delivered, read, failed }: MessageCounts): number | null {
   const settled = delivered + read + failed;
   return settled === 0 ? null : (delivered + read) / settled;
 }
 
 /** Returns the least time within which this fraction of the messages was delivered. @param times ascending */
-export function computePercentile(times: readonly TimeCount[], fraction: number): number | null {
+function computePercentile(times: readonly TimeCount[], fraction: number): number | null {
   const total = times.reduce((sum, [, count]) => sum + count, 0);
   let cumulative = 0;
   for (const [ms, count] of times) {

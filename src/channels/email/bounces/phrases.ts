@@ -23,7 +23,7 @@ export function toWords(text: string): string {
  *
  * @param words from `toWords`
  */
-export function hasPhrase(words: string, phrase: string): boolean {
+function hasPhrase(words: string, phrase: string): boolean {
   const [first = '', second] = phrase.split(gap);
   const start = spacedScripts.test(first) ? ` ${first}` : first;
   if (second === undefined) return words.includes(start);
