@@ -1,4 +1,4 @@
-import type { OptOutCategory, OutboundMessage, SettledRecipient } from '../../channels/channel.ts';
+import type { Capabilities, OptOutCategory, OutboundMessage, SettledRecipient } from '../../channels/channel.ts';
 import { parseDeliverySettings } from '../../channels/delivery-settings.ts';
 import type { Connection } from '../../connections/connection.ts';
 import type { ConfiguredSender } from '../../connections/sender-settings.ts';
@@ -62,12 +62,8 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage, groupK
 
   const { connection, sender } = chosen;
   const { capabilities } = connection;
-  if (message.reasonCode === 'attachments_unreadable' || message.reasonCode === 'content_unreadable') {
-    return rejected(message.reasonCode);
-  }
-  if (!message.text && !message.html && message.attachments.length === 0) return rejected('empty_message');
-  if (message.messageType === 'email' && !capabilities.messageTypes.includes('email')) return rejected('email_unsupported');
-  if (message.attachments.length > 0 && capabilities.attachments === 'none') return rejected('attachments_unsupported');
+  const problem = findContentProblem(message, capabilities);
+  if (problem) return rejected(problem);
   const address = await findRecipient(deps, message, connection);
   if ('rejected' in address) return address;
   const optOut = await deps.findOptOut(locationId, address.to);
@@ -105,6 +101,18 @@ export async function resolveRoute(deps: RouteDeps, message: WorkMessage, groupK
       settledRecipients: message.messageType === 'email' ? await deps.listSettledRecipients(message) : [],
     },
   };
+}
+
+/** Finds the reason for which the channel can't send what the message contains. */
+function findContentProblem(
+  { reasonCode, text, html, attachments, messageType }: WorkMessage,
+  capabilities: Capabilities,
+): ReasonCode | null {
+  if (reasonCode === 'attachments_unreadable' || reasonCode === 'content_unreadable') return reasonCode;
+  if (!text && !html && attachments.length === 0) return 'empty_message';
+  if (messageType === 'email' && !capabilities.messageTypes.includes('email')) return 'email_unsupported';
+  if (attachments.length > 0 && capabilities.attachments === 'none') return 'attachments_unsupported';
+  return null;
 }
 
 /** Chooses a connection; `unavailable` if this process does not have its channel, such as the sandbox's. */

@@ -11,13 +11,36 @@ interface TestStep {
   state: 'done' | 'now' | 'later' | 'bad';
 }
 
-/** Finds a test message of this connection and its progress. */
-export async function findTestProgress(deps: Pick<ChannelPageDeps, 'db'>, text: Text, { id, ...ref }: TestRef) {
-  const message = await deps.db.client.message.findFirst({
+type TestMessage = NonNullable<Awaited<ReturnType<typeof findTestMessage>>>;
+
+function findTestMessage({ db }: Pick<ChannelPageDeps, 'db'>, { id, ...ref }: TestRef) {
+  return db.client.message.findFirst({
     where: { id, ...ref, isTest: true },
     include: { attempts: { orderBy: { startedAt: 'asc' } }, receipts: { orderBy: { receivedAt: 'asc' } } },
   });
+}
+
+/** Finds a test message of this connection and its progress. */
+export async function findTestProgress(deps: Pick<ChannelPageDeps, 'db'>, text: Text, ref: TestRef) {
+  const message = await findTestMessage(deps, ref);
   if (!message) return null;
+  const { reasonCode, reason } = message;
+  const state = message.heldForReviewAt ? ('unknown' as const) : message.state;
+  return {
+    id: message.id,
+    to: message.to,
+    text: message.text,
+    state,
+    /** An opt-out is the contact's choice, not a fault of the connection. */
+    isOptedOut: reasonCode === 'opted_out',
+    isFinished: state !== 'pending',
+    steps: listSteps(message),
+    reason: reasonCode && reason ? toReasonText(text, { code: reasonCode, message: reason }) : null,
+    response: message.attempts.at(-1)?.response ?? null,
+  };
+}
+
+function listSteps(message: TestMessage): TestStep[] {
   const last = message.attempts.at(-1);
   const endedAt = last?.endedAt ?? null;
   const wasAccepted = last?.outcome === 'accepted' || last?.outcome === 'delivered';
@@ -45,19 +68,7 @@ export async function findTestProgress(deps: Pick<ChannelPageDeps, 'db'>, text: 
     steps.push({ name: 'delivered', at, state: hasArrived ? 'done' : wasAccepted ? 'now' : 'later' });
   }
   if (message.state === 'read') steps.push({ name: 'read', at: findReceivedAt('read'), state: 'done' });
-  return {
-    id: message.id,
-    to: message.to,
-    text: message.text,
-    state: isUnknown ? ('unknown' as const) : message.state,
-    /** An opt-out is the contact's choice, not a fault of the connection. */
-    isOptedOut: message.reasonCode === 'opted_out',
-    isFinished: hasArrived || hasFailed || isUnknown,
-    steps,
-    reason:
-      message.reasonCode && message.reason ? toReasonText(text, { code: message.reasonCode, message: message.reason }) : null,
-    response: last?.response ?? null,
-  };
+  return steps;
 }
 
 /** Returns a value that changes with every step of a test. */

@@ -87,22 +87,19 @@ async function showMessage(
   const segments = await findSegments(deps, message);
   const fix = reason && status !== 'delivered' && status !== 'read' ? fixTargets[reason.code] : undefined;
   const isAccount = locationPath !== '';
+  const log = isAccount ? '/messages' : 'messages';
+  const fixUrls = { channels: url(isAccount ? `${locationPath}/channels` : 'channels'), reconnect: `${deps.appUrl}/install` };
   return {
     title: text(`log.titles.${message.direction}`, { who: toContactLabel(message) ?? text('log.unknownContact') }),
-    log: url(isAccount ? '/messages' : 'messages'),
-    contactLog: message.contactId ? url(`${isAccount ? '/' : ''}messages`, { q: message.contactId }) : null,
+    log: url(log),
+    contactLog: message.contactId ? url(log, { q: message.contactId }) : null,
     locationLink: isAccount ? url(locationPath) : null,
     locationName: isAccount ? (await loadLocationNames(deps.db, [message]))[message.locationId] : null,
     message,
     status,
     reason: reason ? toReasonText(text, reason) : null,
     nextAt: findNextAttemptAt(message, reason?.until, dateNow(deps.clock)),
-    fixUrl:
-      fix === 'channels'
-        ? url(isAccount ? `${locationPath}/channels` : 'channels')
-        : fix === 'reconnect'
-          ? `${deps.appUrl}/install`
-          : null,
+    fixUrl: fix ? fixUrls[fix] : null,
     fixKey: fix ?? null,
     connectionType,
     channel,
@@ -120,8 +117,8 @@ async function showMessage(
     })),
     segments: segments && toSegmentsText(text, segments),
     timeline: buildTimeline(message).map((event) => toTimelineRow(text, channel, event)),
-    older: message.older && url(`${isAccount ? '/' : ''}messages/${id}`, { before: message.older }),
-    newest: query.before ? url(`${isAccount ? '/' : ''}messages/${id}`) : null,
+    older: message.older && url(`${log}/${id}`, { before: message.older }),
+    newest: query.before ? url(`${log}/${id}`) : null,
     attachments: message.attachments.map((stored) => ({
       address: toAttachmentLabel(stored),
       isLink: /^https?:\/\//i.test(stored),
