@@ -85,7 +85,7 @@ test.each([
   expect((await world.api.get(`/locations/${location.id}/messages`)).body.items).toEqual([]);
 });
 
-test.each(['{"rules":[', 'null', '"text"'])('a body that is no JSON object is told so: %s', async (text) => {
+test.each(['{"rules":[', 'null', '"text"'])('the response to a body that is no JSON object says so: %s', async (text) => {
   await using world = await startWorld({ isIdle: true });
   const session = world.client.post('/api/session').set('content-type', 'application/json');
   const { body } = await session.send(text).expect(400);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
-import { toText } from '../../core/foreign.ts';
+import { sanitize } from '../../core/sanitize.ts';
 import { findTlv, type Pdu, readOctet, readText, readUserData, tags } from '../../core/smpp/pdu.ts';
 import { decodeText } from '../../core/sms/decode-text.ts';
 import type { DefaultCharset } from '../../core/sms/encode-text.ts';
@@ -152,7 +152,7 @@ function readSar({ tlvs }: Pdu): Concatenation | undefined {
 
 function toEvent({ externalId, from, to, text }: WholeMessage): ChannelEvent {
   // HighLevel refuses a message without any.
-  const shown = toText(text) ?? '[Message without text]';
+  const shown = sanitize(text) || '[Message without text]';
   return {
     kind: 'inbound',
     inbound: { externalId, from, to: to || undefined, text: shown, attachments: [], sentExternally: false },

@@ -29,7 +29,8 @@ const maxReasonChars = 300;
 const notOnWhatsApp =
   /no lid for user|not (?:registered|found) on whatsapp|not on whatsapp|number does not exist|isn.t on whatsapp/i;
 const notSupported = /not (?:implemented|supported|available) (?:by|in|for) /i;
-const sessionWords = /session status is not as expected|not started|not working|not ready|session .{0,100}does not exist/i;
+const sessionWords = /session status is not as expected|not started|not working|not ready/i;
+const doesNotExist = /does not exist/i;
 
 /** Reads the server's reason: a text, a list of them, or the error of the engine. */
 export function readReason({ body, text, status }: Pick<ServerError, 'body' | 'text' | 'status'>): string {
@@ -49,7 +50,8 @@ export function classifyError(error: Pick<ServerError, 'status' | 'body' | 'text
   if (status === 413) return 'too_large';
   // Before the words about a session: that one number does not exist must not hold the connection.
   if (notOnWhatsApp.test(text)) return 'not_on_whatsapp';
-  const isSession = sessionWords.test(text) || (toList(body.expected).length > 0 && toText(body.status) !== undefined);
+  const isAboutSession = sessionWords.test(text) || (doesNotExist.test(text) && /\bsession\b/i.test(text));
+  const isSession = isAboutSession || (toList(body.expected).length > 0 && toText(body.status) !== undefined);
   if (status === 422 && isSession) return toText(body.status) === 'STARTING' ? 'starting' : 'session_not_working';
   // A path that the server does not have, too, fails every message.
   if (status === 404) return 'session_unknown';
