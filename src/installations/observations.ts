@@ -1,4 +1,5 @@
 import type { Executor } from '../database/client.ts';
+import { endFormerAccess } from './handover.ts';
 import { clearedTokens, type Installation, type InstallationKey, keyOf } from './store.ts';
 
 /**
@@ -80,7 +81,9 @@ export async function recordObservation(tx: Executor, observation: Observation, 
     SELECT 1 FROM installations WHERE kind = ${kind}::installation_kind AND resource_id = ${resourceId} FOR UPDATE`;
   const where = { kind_resourceId: { kind, resourceId } };
   const row = await tx.installation.findUniqueOrThrow({ where });
-  return tx.installation.update({ where, data: { ...applyObservation(row, observation, now), updatedAt: now } });
+  const changed = applyObservation(row, observation, now);
+  await endFormerAccess(tx, row, changed.companyId);
+  return tx.installation.update({ where, data: { ...changed, updatedAt: now } });
 }
 
 /** Records a company's uninstall for all of its locations (platform.md 5.6). */

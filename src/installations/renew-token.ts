@@ -8,6 +8,7 @@ import { isResponseLost } from '../highlevel/client.ts';
 import type { TokenSet } from '../highlevel/oauth.ts';
 import type { Log } from '../runtime/log.ts';
 import { activeFields, toAuditScope } from './activate.ts';
+import { endFormerAccess } from './handover.ts';
 import { requestPermissionProbe } from './permissions.ts';
 import { nextReconcileAt } from './reconcile-schedule.ts';
 import {
@@ -174,6 +175,7 @@ async function storeTokens(deps: RenewDeps, seen: Installation, lease: Lease, to
   const { db, box, clock, log } = deps;
   const now = dateNow(clock);
   const isStored = await db.transaction(async (tx) => {
+    const before = await findInstallation(tx, seen);
     const { count } = await tx.installation.updateMany({
       where: { ...keyOf(seen), refreshLease: lease.id, status: { not: 'uninstalled' } },
       data: {
@@ -186,6 +188,7 @@ async function storeTokens(deps: RenewDeps, seen: Installation, lease: Lease, to
       },
     });
     if (count === 0) return false;
+    if (before) await endFormerAccess(tx, before, tokens.companyId);
     await requestPermissionProbe(tx, seen, now);
     const row = (await findInstallation(tx, seen)) as Installation;
     if (seen.status !== 'active') await deps.onActivated(tx, row, seen.status);

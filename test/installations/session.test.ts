@@ -204,6 +204,10 @@ test('a location that its agency has handed over opens for users of the other ag
   }
   await world.advanceUntil(async () => (await exchangeAs(before.id)) === 200);
   await world.advance(15 * minute, 10_000);
+  // Programs of the agency have access, too.
+  const program = { name: 'Reports', scopes: ['messages:read'], expiresInDays: 30 };
+  await world.api.post(`/locations/${id}/tokens`, program).expect(200);
+  await world.api.post(`/locations/${id}/webhooks`, { url: 'https://example.com/', eventTypes: ['message.read'] }).expect(200);
 
   Object.assign(world.highlevel.state.locations[id] ?? {}, { companyId: after.id });
   const visitedAt = world.clock.now();
@@ -211,6 +215,7 @@ test('a location that its agency has handed over opens for users of the other ag
   await world.advanceUntil(async () => (await exchangeAs(after.id)) === 200, 'the other agency has it', 1_000);
   expect(world.clock.now() - visitedAt).toBeLessThan(minute);
   expect(await exchangeAs(before.id)).toBe(403);
+  expect([await world.db.apiToken.count(), await world.db.webhookEndpoint.count()]).toEqual([0, 0]);
 });
 
 test('a context that is repeated from another address is detected and counted, one from the same address is not', async () => {
