@@ -1,7 +1,7 @@
 import type { Browser, Frame, Page } from 'playwright-core';
 import { inspect, openPage, testInBrowser } from '../support/browser.ts';
 import { createDataFolder } from '../support/databases.ts';
-import { findFreePorts, startProgram } from '../support/program.ts';
+import { findFreePorts, pollUntil, startProgram } from '../support/program.ts';
 import { type Channel, connect, holdAndResume, openSandbox, optOutAndIn, send, waitForArrival } from './walk-channel.ts';
 
 /** Goes the whole way with a channel's demo account. @returns the seconds from the install to the last reply */
@@ -123,7 +123,7 @@ testInBrowser(
   async (browser) => {
     using folder = createDataFolder();
     const port = await findFreePorts();
-    await using _program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
+    await using program = await startProgram({ DATA_DIR: folder.path, PORT: String(port) });
     const { page, frame, desk, listComplaints } = await openSandbox(browser, port);
     const thread = desk.getByRole('list', { name: 'Messages' });
     const mails = desk.getByRole('list', { name: 'Texts on the phone' });
@@ -143,7 +143,11 @@ testInBrowser(
       await desk.goto(`http://localhost:${port + 1}/desk`);
       await desk.locator('#provider').selectOption('email');
       await send(desk, `See you at ten, says ${name}`);
-      if (isFirst) await desk.getByRole('button', { name: /new/ }).click();
+      if (isFirst) {
+        await desk.getByRole('button', { name: /new/ }).click();
+        // The mailbox is read from its end at that moment.
+        await pollUntil(() => program.output().includes('the session with the vendor is open'), 'the mailbox is read');
+      }
       await mails.getByText(`See you at ten, says ${name}`).last().waitFor();
       await desk.getByLabel('Reply as the contact').fill(`Yes, by ${name}`);
       await desk.keyboard.press('Enter');

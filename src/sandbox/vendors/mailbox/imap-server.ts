@@ -101,7 +101,9 @@ function createSession(
         return fetch(tag, parameter, false);
       case 'IDLE':
         idleTag = tag;
-        return say('+ idling');
+        say('+ idling');
+        // What came since the last command.
+        return reportNews();
       case 'CLOSE':
       case 'UNSELECT':
         isSelected = false;
